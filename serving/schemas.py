@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from contracts.observation import Day, Observation, Text
 from serving.model_info import GroupCoverage, ModelInfo
 from serving.profile import DomainProfile
-from serving.whatif import LastWeeks, PlanAsked, PlanSearch, WhatIf
+from serving.whatif import MAX_PLANS, LastWeeks, PlanAsked, PlanSearch, WhatIf
 
 # Where text ends with a line end, $ alone stands before it.
 SubjectId = Annotated[
@@ -97,7 +97,7 @@ class WhatIfRequest(ForecastRequest, frozen=True, kw_only=True):
     next week's dose by declared rules.
     """
 
-    plans: Annotated[list[PlanAsked], Meta(max_length=8)] = field(default_factory=list)
+    plans: Annotated[list[PlanAsked], Meta(max_length=MAX_PLANS)] = field(default_factory=list)
     search: PlanSearch | None = None
     last_weeks: LastWeeks | None = None
 

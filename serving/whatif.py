@@ -12,7 +12,11 @@ PACE = "the pace under a dose (by_pace) was fitted to these people, whose doses 
 STANDING = (ASSOCIATIONAL, PRIOR, PACE)
 """What every answer says of itself, as a field and in its words."""
 
-PlanName = Annotated[str, Meta(min_length=1, max_length=60)]
+MAX_PLANS = 8
+MAX_PARTS = 12
+LONGEST_NAME = 60
+
+PlanName = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
 Kind = Annotated[str, Meta(max_length=40)]
 Rating = Annotated[float, Meta(ge=0, le=10)]
 
@@ -35,7 +39,7 @@ class PlanAsked(Strict, frozen=True, kw_only=True):
     """A plan of therapy, from the day of the forecast on."""
 
     name: PlanName
-    parts: Annotated[list[PlanPart], Meta(min_length=1, max_length=12)]
+    parts: Annotated[list[PlanPart], Meta(min_length=1, max_length=MAX_PARTS)]
 
 
 class PlanSearch(Strict, frozen=True, kw_only=True):
@@ -76,7 +80,7 @@ class LastWeeks(Strict, frozen=True, kw_only=True):
 class PlansFile(Strict, frozen=True, kw_only=True):
     """What a file for `rehabcast whatif` holds."""
 
-    plans: Annotated[list[PlanAsked], Meta(max_length=8)] = field(default_factory=list)
+    plans: Annotated[list[PlanAsked], Meta(max_length=MAX_PLANS)] = field(default_factory=list)
     search: PlanSearch | None = None
     last_weeks: LastWeeks | None = None
 

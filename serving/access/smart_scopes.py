@@ -36,7 +36,8 @@ class Meaning:
 
 
 # A course shows measured scores beside the forecast: whoever may see it sees a forecast.
-_FORECASTS = frozenset({"forecast", "course"})
+# What another plan would change is answered as RiskAssessments too.
+_FORECASTS = frozenset({"forecast", "course", "whatif"})
 _FORECAST = Meaning(needs=_FORECASTS, gives=_FORECASTS)
 _PUTS = frozenset({"observe", "push"})
 _PUT_ON_RECORD = Meaning(needs=_PUTS, gives=_PUTS)
@@ -45,6 +46,7 @@ _PUT_ON_RECORD = Meaning(needs=_PUTS, gives=_PUTS)
 _SENT_ALONG = Meaning(needs=_FORECASTS, gives=frozenset())
 
 MEANINGS: Mapping[str, Mapping[str, Meaning]] = {
+    "CarePlan": {"r": _SENT_ALONG, "s": _SENT_ALONG},
     "Condition": {"r": _SENT_ALONG, "s": _SENT_ALONG},
     "Observation": {"c": _PUT_ON_RECORD, "r": _SENT_ALONG, "s": _SENT_ALONG},
     "Patient": {"r": _SENT_ALONG, "s": _SENT_ALONG},

@@ -179,6 +179,23 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         summary="Take FHIR R4 Parameters or a Bundle, return what /v1/fhir/forecast does",
     ),
     Endpoint(
+        method="POST", path="/v1/fhir/whatif", scope="whatif", handler=fhir.fhir_what_if,
+        request_type=dict[str, Any], content_types=FHIR_TYPES, max_bytes=8 * MIB,
+        query=("condition", "as_of", "task"),
+        summary="Take a FHIR R4 Bundle with CarePlans, return drafts with a RiskAssessment each",
+    ),
+    Endpoint(
+        method="POST", path=operation.WHAT_IF, scope="whatif", handler=operation.what_if,
+        request_type=dict[str, Any], content_types=FHIR_TYPES, max_bytes=8 * MIB,
+        query=("condition", "asOf", "task"),
+        summary="Take FHIR R4 Parameters or a Bundle, return what /v1/fhir/whatif does",
+    ),
+    Endpoint(
+        method="GET", path=operation.WHAT_IF_DEFINITION, scope=None,
+        handler=operation.what_if_definition, content_types=FHIR_TYPES,
+        summary="Describe the operation $whatif",
+    ),
+    Endpoint(
         method="GET", path=operation.DEFINITION, scope=None, handler=operation.definition,
         content_types=FHIR_TYPES, summary="Describe the operation $evaluate",
     ),

@@ -51,6 +51,49 @@ BUNDLE: dict[str, Any] = {
     "type": "collection",
     "entry": [{"resource": resource} for resource in (PATIENT, CONDITION, OBSERVATION)],
 }
+SESSIONS: dict[str, Any] = {
+    "resourceType": "Procedure",
+    "id": "session-1",
+    "status": "completed",
+    "subject": {"reference": "Patient/1288992"},
+    "code": {"coding": [{"system": "http://snomed.info/sct", "code": "91251008"}]},
+    "performedPeriod": {"start": "2026-01-14T09:00:00Z", "end": "2026-01-14T10:00:00Z"},
+}
+
+
+def _activity(sessions: int, start: str, end: str = "") -> dict[str, Any]:
+    """Return sessions of an hour of physiotherapy, so many a week."""
+    bounds = {"start": start} | ({"end": end} if end else {})
+    return {
+        "detail": {
+            "status": "not-started",
+            "code": {"coding": [{"system": "http://snomed.info/sct", "code": "91251008"}]},
+            "scheduledTiming": {
+                "repeat": {
+                    "boundsPeriod": bounds, "frequency": sessions, "period": 1, "periodUnit": "wk",
+                    "duration": 60, "durationUnit": "min",
+                }
+            },
+        }
+    }  # fmt: skip
+
+
+CARE_PLAN: dict[str, Any] = {
+    "resourceType": "CarePlan",
+    "id": "more",
+    "status": "draft",
+    "intent": "proposal",
+    "title": "four weeks of more",
+    "subject": {"reference": "Patient/1288992"},
+    "period": {"start": "2026-01-16"},
+    "activity": [_activity(7, "2026-01-16", "2026-02-12"), _activity(3, "2026-02-13")],
+}
+"""The same as the plan of `/v1/whatif`, from `WRITTEN` on."""
+
+BUNDLE_WITH_PLANS: dict[str, Any] = {
+    **BUNDLE,
+    "entry": [*BUNDLE["entry"], {"resource": SESSIONS}, {"resource": CARE_PLAN}],
+}
 
 HOOK: dict[str, Any] = {
     "hook": "patient-view",
@@ -133,6 +176,11 @@ EXAMPLES: dict[str, Any] = {
             {"name": "asOf", "valueDate": WRITTEN},
             {"name": "condition", "valueString": "stroke"},
         ],
+    },
+    "/v1/fhir/whatif": BUNDLE_WITH_PLANS,
+    "/fhir/$whatif": {
+        "resourceType": "Parameters",
+        "parameter": [{"name": "bundle", "resource": BUNDLE_WITH_PLANS}],
     },
     f"/cds-services/{SERVICE}": HOOK,
     f"/cds-services/{SERVICE}/feedback": {

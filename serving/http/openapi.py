@@ -9,7 +9,12 @@ from typing import Any
 
 import msgspec
 
-from serving.formats.fhir.limits import MAX_BUNDLES, MAX_ELEMENTS, MAX_ENTRIES
+from serving.formats.fhir.limits import (
+    MAX_BUNDLES,
+    MAX_ELEMENTS,
+    MAX_ENTRIES,
+    MAX_PLAN_ELEMENTS,
+)
 from serving.http.alerts.handlers import LARGEST_PAGE, PAGE
 from serving.http.decoding import MAX_NESTING, MAX_VALUES
 from serving.http.endpoints import ENDPOINTS, FHIR_JSON, FORM, JSON, Endpoint
@@ -31,7 +36,7 @@ REFUSALS = {
     "503": "The store does not answer; Retry-After says when to try again",
 }
 
-API_VERSION = "3.4"
+API_VERSION = "3.5"
 """Changes whenever the paths or schemas do, which a test holds.
 
 The second number where earlier callers are still answered as they were, else the first.
@@ -43,8 +48,9 @@ DESCRIPTION = (
     f" {MAX_VALUES:,} JSON values, nested {MAX_NESTING} deep (400 beyond);"
     f" of FHIR {MAX_ENTRIES:,} entries, and {MAX_ELEMENTS:,} JSON objects within its Patients,"
     " Conditions, Observations and Procedures, resources and extensions counted three times (422"
-    f" beyond); {MAX_BUNDLES} Bundles for many subjects (422 beyond). 180 days of 32 channels fit"
-    " as FHIR, and five years of every daily biomarker inline. No text may hold U+0000."
+    f" beyond), and {MAX_PLAN_ELEMENTS:,} within CarePlans; {MAX_BUNDLES} Bundles for many"
+    " subjects (422 beyond). 180 days of 32 channels fit as FHIR, and five years of every daily"
+    " biomarker inline. No text may hold U+0000."
 )
 
 

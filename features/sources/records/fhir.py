@@ -143,7 +143,7 @@ def _resource(entry: Entry, patients: Patients, file: SourceFile) -> tuple[Versi
         return unknown, [
             LeftOut(field="resourceType", found=f"resource {kind} is not used", advice="")
         ]
-    if invalid := _invalid(entry):
+    if invalid := invalid_as(MODELS[entry.kind], entry.resource):
         if entry.kind == "Condition" and is_another(entry.resource, file.onset):
             return version, [other_condition(entry.resource, file.onset)]
         # No forecast for the dead, whatever else is wrong with the Patient.
@@ -171,10 +171,16 @@ def _asserted(entry: Entry) -> LeftOut:
     )
 
 
-def _invalid(entry: Entry) -> str:
-    """Return why a resource is not valid FHIR, empty where it is."""
+def invalid_as(model: Any, resource: dict[str, Any]) -> str:
+    """Return why a resource is not valid FHIR, empty where it is.
+
+    Parameters
+    ----------
+    model
+        Of `fhir.resources`.
+    """
     try:
-        MODELS[entry.kind].model_validate(entry.resource)
+        model.model_validate(resource)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         element = ".".join(str(part) for part in first["loc"])

@@ -17,6 +17,21 @@ HELD = {"completed", "stopped"}
 _WITH_A_TIME = len("2024-03-05T09:00")
 
 
+def kinds_coded(concept: Any, own: Mapping[str, str] = MappingProxyType({})) -> tuple[str, ...]:
+    """Return the codes that minutes of a coded therapy count for; none where it is no therapy.
+
+    Parameters
+    ----------
+    concept
+        The CodeableConcept.
+    own
+        As of `procedure`.
+    """
+    codings = mappings(mapping(concept).get("coding"))
+    tokens = [f"{text(coding.get('system'))}|{text(coding.get('code'))}" for coding in codings]
+    return counted_as(KINDS_BY_TOKEN.get(token, own.get(token, "")) for token in tokens)
+
+
 def procedure(
     resource: dict[str, Any], own: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[Said]:
@@ -27,9 +42,7 @@ def procedure(
     own
         The vocabulary's code of a hospital's own `system|code`.
     """
-    codings = mappings(mapping(resource.get("code")).get("coding"))
-    tokens = [f"{text(coding.get('system'))}|{text(coding.get('code'))}" for coding in codings]
-    kinds = counted_as(KINDS_BY_TOKEN.get(token, own.get(token, "")) for token in tokens)
+    kinds = kinds_coded(resource.get("code"), own)
     if not kinds:
         yield LeftOut(
             field="Procedure.code", found="Procedure that is not a coded therapy", advice=""

@@ -7,19 +7,18 @@ FHIR), and of what they refer to the resources that have no address of their own
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from contracts.errors import RehabcastError
 from contracts.task import Target
-from contracts.vocabulary import vocabulary
 from serving.forecast.audit_status import NOT_TO_WITHHOLD_THERAPY
 from serving.formats.fhir.device import device, labelled, model_card, provenance
 from serving.formats.fhir.evidence import References
+from serving.formats.fhir.predictions import predictions
 from serving.formats.formatting import (
     formatted_change,
     formatted_horizon,
@@ -27,16 +26,6 @@ from serving.formats.formatting import (
     start_sentence,
 )
 from serving.schemas import ForecastAnswer, HorizonForecast
-
-OUTCOMES = "urn:rehabcast:outcome"
-"""System of the codes of what is forecast: milestones, and scores that nobody has measured."""
-
-FORECAST_SCORE = "urn:rehabcast:extension:forecast-score"
-"""Extension of a prediction, which has no element for a score: `median` (Quantity), `interval`
-(Range), and `coverage`, the share of people who end up inside (Quantity in %). An Observation would
-come back through a search for scores as if somebody had measured it."""
-
-UCUM = "http://unitsofmeasure.org"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,41 +49,93 @@ class Basis:
     card: str
     target: Target
 
+    def inputs(self) -> list[dict[str, str]]:
+        """Return references to the resources that were used."""
+        return [self.references.to(record_id) for record_id in self.used]
+
+    def condition(self) -> dict[str, str] | None:
+        """Return the reference to the Condition; None where none was used."""
+        found = next((each for each in self.used if "Condition/" in f"/{each}"), None)
+        return None if found is None else self.references.to(found)
+
 
 def risk_assessment(answer: ForecastAnswer, basis: Basis, now: datetime) -> dict[str, Any]:
     """Write a forecast as a Bundle of RiskAssessment, Device, Provenance and model card."""
-    own = f"urn:uuid:{_uuid(answer.forecast_id)}"
-    device_url = f"urn:uuid:{_uuid(answer.model.bundle_digest[:32])}"
-    card_url, provenance_url = (f"urn:uuid:{uuid5(NAMESPACE_URL, own + part)}" for part in "cp")
-    references = basis.references
-    inputs = [references.to(record_id) for record_id in basis.used]
-    condition = next((each for each in basis.used if "Condition/" in f"/{each}"), None)
+    own = address_of(answer)
+    inputs = basis.inputs()
     notes = [start_sentence(answer)]
     notes += [_horizon_note(answer, horizon) for horizon in answer.horizons]
     assessment = {
-        "resourceType": "RiskAssessment",
-        "id": _uuid(answer.forecast_id),
-        "meta": labelled(),
-        "status": "final",
-        "subject": references.subject(),
-        "occurrenceDateTime": now.isoformat(timespec="seconds"),
-        "condition": None if condition is None else references.to(condition),
-        "performer": {"reference": device_url},
-        "method": {"text": f"rehabcast {answer.model.model_version}"},
+        **said_by(answer, basis, now, url=own, status="final"),
         "basis": inputs,
         "prediction": [
             prediction
             for horizon in answer.horizons
-            for prediction in _predictions(answer, horizon, basis.target)
+            for prediction in predictions(answer, horizon, horizon.calendar_date, basis.target)
         ],
         "mitigation": NOT_TO_WITHHOLD_THERAPY,
-        "note": [{"text": text} for text in [*notes, *_notes(answer)]],
+        "note": [{"text": text} for text in _notes(answer, notes)],
     }
+    return collected(answer, basis, now, {own: assessment})
+
+
+def address_of(answer: ForecastAnswer, part: str = "") -> str:
+    """Return the address of what an answer asserts, in its Bundle; of its parts one each."""
+    own = f"urn:uuid:{_uuid(answer.forecast_id)}"
+    return own if not part else f"urn:uuid:{uuid5(NAMESPACE_URL, own + part)}"
+
+
+def device_address(answer: ForecastAnswer) -> str:
+    """Return the address of the model that answered."""
+    return f"urn:uuid:{_uuid(answer.model.bundle_digest[:32])}"
+
+
+def said_by(
+    answer: ForecastAnswer, basis: Basis, now: datetime, *, url: str, status: str
+) -> dict[str, Any]:
+    """Return what every RiskAssessment says of itself: of whom, by what, and when.
+
+    Parameters
+    ----------
+    url
+        Its address.
+    status
+        FHIR R4, observation-status.
+    """
+    return {
+        "resourceType": "RiskAssessment",
+        "id": url.removeprefix("urn:uuid:"),
+        "meta": labelled(),
+        "status": status,
+        "subject": basis.references.subject(),
+        "occurrenceDateTime": now.isoformat(timespec="seconds"),
+        "condition": basis.condition(),
+        "performer": {"reference": device_address(answer)},
+        "method": {"text": f"rehabcast {answer.model.model_version}"},
+    }
+
+
+def collected(
+    answer: ForecastAnswer, basis: Basis, now: datetime, asserted: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Put resources into a Bundle with the Device that made them, its Provenance and model card.
+
+    Parameters
+    ----------
+    asserted
+        What is asserted, by address; elements that hold nothing are left out.
+    """
+    device_url = device_address(answer)
+    card_url, provenance_url = (address_of(answer, part) for part in "cp")
     made_by = provenance(
-        answer, now, target=own, device_url=device_url, card_url=card_url, inputs=inputs
-    )
+        answer, now, targets=list(asserted), device_url=device_url, card_url=card_url,
+        inputs=basis.inputs(),
+    )  # fmt: skip
     made = {
-        own: {name: value for name, value in assessment.items() if value},
+        **{
+            url: {name: value for name, value in resource.items() if value}
+            for url, resource in asserted.items()
+        },
         device_url: device(answer, card_url),
         provenance_url: made_by,
         card_url: model_card(answer, basis.card),
@@ -105,7 +146,7 @@ def risk_assessment(answer: ForecastAnswer, basis: Basis, now: datetime) -> dict
         "timestamp": now.isoformat(timespec="seconds"),
         "entry": [
             *({"fullUrl": url, "resource": resource} for url, resource in made.items()),
-            *references.entries(),
+            *basis.references.entries(),
         ],
     }
 
@@ -129,68 +170,6 @@ def operation_outcome(refusal: RehabcastError, code: str) -> dict[str, Any]:
     return {"resourceType": "OperationOutcome", "issue": [issue]}
 
 
-def _predictions(
-    answer: ForecastAnswer, horizon: HorizonForecast, target: Target
-) -> list[dict[str, Any]]:
-    """Return the score at a horizon, and the chance of each milestone by then."""
-    return [
-        _score(answer, horizon, target),
-        *(_chance(answer, horizon, name, chance) for name, chance in horizon.milestones.items()),
-    ]
-
-
-def _score(answer: ForecastAnswer, horizon: HorizonForecast, target: Target) -> dict[str, Any]:
-    unit = vocabulary()[target.code].unit
-
-    def quantity(value: float) -> dict[str, Any]:
-        words = {"unit": unit.strip("{}")} if unit else {}
-        coded = {"system": UCUM, "code": unit} if unit else {}
-        return {"value": round(value, 4), **words, **coded}
-
-    name = answer.instrument.partition(",")[0]
-    parts = [
-        {"url": "median", "valueQuantity": quantity(horizon.median)},
-        {
-            "url": "interval",
-            "valueRange": {"low": quantity(horizon.low_80), "high": quantity(horizon.high_80)},
-        },
-        {"url": "coverage", "valueQuantity": _percent(80)},
-    ]
-    day = horizon.calendar_date
-    return {
-        "extension": [{"url": FORECAST_SCORE, "extension": parts}],
-        "outcome": _outcome(f"{target.code.rpartition('/')[2]} score", f"{name}, score forecast"),
-        **_period(day, day),
-    }
-
-
-def _chance(
-    answer: ForecastAnswer, horizon: HorizonForecast, name: str, chance: float
-) -> dict[str, Any]:
-    # In per cent and as a Range, which nobody takes for a fraction (R4, ras-1 and ras-2).
-    percent = _percent(round(100 * chance, 1))
-    return {
-        "outcome": _outcome(name, name),
-        "probabilityRange": {"low": percent, "high": percent},
-        **_period(answer.as_of, horizon.calendar_date),
-    }
-
-
-def _percent(value: float) -> dict[str, Any]:
-    return {"value": value, "unit": "%", "system": UCUM, "code": "%"}
-
-
-def _outcome(name: str, words: str) -> dict[str, Any]:
-    code = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    return {"coding": [{"system": OUTCOMES, "code": code, "display": words}], "text": words}
-
-
-def _period(start: date | None, end: date | None) -> dict[str, Any]:
-    days = {"start": start, "end": end}
-    period = {name: day.isoformat() for name, day in days.items() if day is not None}
-    return {"whenPeriod": period} if period else {}
-
-
 def _horizon_note(answer: ForecastAnswer, horizon: HorizonForecast) -> str:
     low, median, high = (
         formatted_score(answer, score)
@@ -202,7 +181,12 @@ def _horizon_note(answer: ForecastAnswer, horizon: HorizonForecast) -> str:
     )
 
 
-def _notes(answer: ForecastAnswer) -> list[str]:
+def _notes(answer: ForecastAnswer, about: Sequence[str]) -> list[str]:
+    said = [*about, answer.banner, *_reasons(answer), *standing_notes(answer)]
+    return [text for text in said if text]
+
+
+def _reasons(answer: ForecastAnswer) -> list[str]:
     contributions = []
     if (reasons := answer.reasons) is not None:
         contributions = [
@@ -211,19 +195,13 @@ def _notes(answer: ForecastAnswer) -> list[str]:
             for contribution in reasons.contributions
             if contribution.observed
         ]
+    return [*answer.in_words, *contributions]
+
+
+def standing_notes(answer: ForecastAnswer) -> list[str]:
+    """Return what must stand beside every number of an answer: audit, data, limits of use."""
     groups = [group.statement for group in answer.groups]
-    return [
-        text
-        for text in (
-            answer.banner,
-            *answer.in_words,
-            *contributions,
-            *groups,
-            *answer.notes,
-            *answer.limits,
-        )
-        if text
-    ]
+    return [*groups, *answer.notes, *answer.limits]
 
 
 def _uuid(digits: str) -> str:

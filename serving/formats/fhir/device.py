@@ -106,17 +106,17 @@ def provenance(
     answer: ForecastAnswer,
     now: datetime,
     *,
-    target: str,
+    targets: Sequence[str],
     device_url: str,
     card_url: str,
     inputs: Sequence[dict[str, str]],
 ) -> dict[str, Any]:
-    """Return what made the assessment, of what.
+    """Return what made the resources, of what.
 
     Parameters
     ----------
-    target, device_url, card_url
-        The assessment, who made it, and its model card.
+    targets, device_url, card_url
+        The resources, who made them, and its model card.
     inputs
         References to what it was made from.
     """
@@ -125,7 +125,7 @@ def provenance(
     return {
         "resourceType": "Provenance",
         "meta": labelled("AI-Provenance"),
-        "target": [{"reference": target}],
+        "target": [{"reference": target} for target in targets],
         "recorded": now.isoformat(timespec="seconds"),
         "reason": [{"coding": [AI_LABEL]}],
         "agent": [

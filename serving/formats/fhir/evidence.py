@@ -38,6 +38,7 @@ READ = {
         "recordedDate",
     ),
     "Procedure": ("status", "code", "performedPeriod"),
+    "CarePlan": ("status", "intent", "title", "period"),
 }  # fmt: skip
 """What is read of a resource, by its kind; of that an answer may hold a copy."""
 

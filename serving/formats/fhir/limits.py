@@ -30,6 +30,26 @@ MAX_BUNDLES = 12
 """Bundles of one request for many subjects: each takes some 50 ms however small it is."""
 
 
+MAX_PLAN_ELEMENTS = 4_000
+"""JSON objects within the CarePlans of a request, counted alike: 8 plans of 12 activities with
+texts and codes of their own have some 1,500."""
+
+
+def refuse_large_plans(resources: Sequence[Any]) -> None:
+    """Refuse CarePlans that hold too much, before they are checked.
+
+    Raises
+    ------
+    ForecastRefused
+        They hold more than `MAX_PLAN_ELEMENTS` together.
+    """
+    if objects_in(list(resources), MAX_PLAN_ELEMENTS, heavy=MANY_ELEMENTS) > MAX_PLAN_ELEMENTS:
+        raise ForecastRefused(
+            f"the CarePlans hold more than {MAX_PLAN_ELEMENTS:,} elements together",
+            "send fewer plans, or only the activities of therapy",
+        )
+
+
 def refuse_too_large(contents: Contents) -> None:
     """Refuse documents whose resources hold too much.
 

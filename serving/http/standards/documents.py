@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 from contracts.errors import ForecastRefused
 from serving.forecast.audit_status import ServedModel
-from serving.forecast.question import input_digest
+from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import refused, respond
 from serving.formats.fhir.record import FhirRecord, record_of
 from serving.formats.fhir.right_patient import ConditionAbsent
@@ -57,6 +57,7 @@ def of_documents(
     as_of: date | None = None,
     names: Sequence[str] = (),
     notes: Sequence[str] = (),
+    asking: Callable[[Question], Question] = lambda question: question,
 ) -> Asked:
     """Answer what FHIR documents ask.
 
@@ -68,6 +69,8 @@ def of_documents(
         As of `record_of`.
     notes
         What else must be known of the record.
+    asking
+        Puts into the question what is asked beside the forecast.
     """
     snapshot, now = chosen(call.runtime.champions, task), datetime.now(UTC)
     digest, may_be_named, record, refused_by, question = NOTHING_READ, True, None, None, None
@@ -86,7 +89,7 @@ def of_documents(
             names=names, identified=identified,
         )  # fmt: skip
         record = replace(record, notes=(*notes, *record.notes))
-        question = question_of_fhir("patient", record, as_of, now)
+        question = asking(question_of_fhir("patient", record, as_of, now))
         digest = input_digest(question)
         answer = respond(question, snapshot.served, now=now, withdrawn=snapshot.withdrawn)
     except ForecastRefused as refusal:

@@ -1,27 +1,55 @@
-"""The route of FHIR R4."""
+"""The routes of FHIR R4: the forecast, and what other plans of therapy would change."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from msgspec import UnsetType
+
 from contracts.errors import ForecastRefused
+from serving.forecast.question import Question
 from serving.formats.fhir.assessment import Basis, operation_outcome, risk_assessment
+from serving.formats.fhir.care_plans import CarePlanAsked, care_plans_of
 from serving.formats.fhir.evidence import Evidence, References
+from serving.formats.fhir.proposals import proposals
 from serving.formats.fhir.record import bundle_of
 from serving.http.calls import Call, Reply
 from serving.http.decoding import from_query
 from serving.http.handlers import reply_of
 from serving.http.standards.documents import Asked, of_documents
+from serving.schemas import ForecastAnswer
+from serving.whatif import WhatIf
 
 DATE = "a date, as 2026-03-31"
+
+Answering = Callable[..., Reply]
+"""`forecast_of` or `what_if_of`."""
 
 
 def fhir_forecast(call: Call) -> Reply:
     """Give a RiskAssessment for a Bundle, or an OperationOutcome."""
-    return forecast_of(
+    return of_a_bundle(call, forecast_of, "as_of")
+
+
+def fhir_what_if(call: Call) -> Reply:
+    """Give a draft CarePlan and a RiskAssessment for each CarePlan of a Bundle."""
+    return of_a_bundle(call, what_if_of, "as_of")
+
+
+def of_a_bundle(call: Call, answering: Answering, day: str) -> Reply:
+    """Answer a body that is a Bundle, with the other parameters in the address.
+
+    Parameters
+    ----------
+    day
+        What the address calls the day that is asked about.
+    """
+    return answering(
         call, bundle_of(call.body), condition=call.query.get("condition", ""),
-        as_of=from_query(call.query, "as_of", date, DATE), task=call.query.get("task", ""),
+        as_of=from_query(call.query, day, date, DATE), task=call.query.get("task", ""),
     )  # fmt: skip
 
 
@@ -45,10 +73,50 @@ def forecast_of(
     asked = of_documents(call, [bundle], route="fhir", task=task, condition=condition, as_of=as_of)
     answer = asked.answer
     if answer.status == "no forecast":
-        refusal = ForecastRefused(answer.reason, answer.what_to_do)
-        return reply_of(answer, operation_outcome(refusal, "business-rule"), 422)
+        return _nothing_said(answer, answer)
     document = risk_assessment(answer, _basis(asked), datetime.now(UTC))
     return reply_of(answer, document)
+
+
+def what_if_of(
+    call: Call,
+    bundle: dict[str, Any],
+    *,
+    condition: str = "",
+    as_of: date | None = None,
+    task: str = "",
+) -> Reply:
+    """Answer what the CarePlans of a Bundle would change; parameters as of `forecast_of`."""
+    plans: tuple[CarePlanAsked, ...] = ()
+
+    def asking(question: Question) -> Question:
+        nonlocal plans
+        plans = care_plans_of(bundle, _day_of(question))
+        return replace(question, plans=[each.plan for each in plans])
+
+    asked = of_documents(
+        call, [bundle], route="fhir-whatif", task=task, condition=condition, as_of=as_of,
+        asking=asking,
+    )  # fmt: skip
+    answer, found = asked.answer, asked.answer.what_if
+    if answer.status == "no forecast" or isinstance(found, UnsetType):
+        return _nothing_said(answer, answer)
+    if found.status == "no answer":
+        return _nothing_said(answer, found)
+    document = proposals(answer, found, plans, _basis(asked), datetime.now(UTC))
+    return reply_of(answer, document)
+
+
+def _day_of(question: Question) -> date:
+    """Return the date that is asked about, which FHIR always gives: an onset has a date."""
+    if question.onset is None or question.as_of_day is None:
+        raise ForecastRefused("the date of onset is not known", "send it in the Condition")
+    return question.onset + timedelta(days=question.as_of_day)
+
+
+def _nothing_said(answer: ForecastAnswer, why: ForecastAnswer | WhatIf) -> Reply:
+    refusal = ForecastRefused(why.reason, why.what_to_do)
+    return reply_of(answer, operation_outcome(refusal, "business-rule"), 422)
 
 
 def _basis(asked: Asked) -> Basis:

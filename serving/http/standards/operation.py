@@ -1,4 +1,4 @@
-"""The forecast as an operation of FHIR R4, and the documents that say so."""
+"""Forecast and other plans as operations of FHIR R4, and the documents that say so."""
 
 from __future__ import annotations
 
@@ -9,12 +9,20 @@ import msgspec
 
 from serving.formats.fhir.record import bundle_of
 from serving.http.calls import Call, Reply
-from serving.http.decoding import RequestInvalid, from_query
-from serving.http.standards.fhir import DATE, forecast_of
+from serving.http.decoding import RequestInvalid
+from serving.http.standards.fhir import (
+    DATE,
+    Answering,
+    forecast_of,
+    of_a_bundle,
+    what_if_of,
+)
 
 BASE = "/fhir"
 OPERATION = f"{BASE}/$evaluate"
 DEFINITION = f"{BASE}/OperationDefinition/evaluate"
+WHAT_IF = f"{BASE}/$whatif"
+WHAT_IF_DEFINITION = f"{BASE}/OperationDefinition/whatif"
 METADATA = f"{BASE}/metadata"
 
 WRITTEN = "2026-11-28"
@@ -28,12 +36,18 @@ SEND_PARAMETERS = "send Parameters with one bundle, and at most one asOf, condit
 
 def evaluate(call: Call) -> Reply:
     """Give a forecast for Parameters that hold a Bundle, or for a Bundle alone."""
+    return _operated(call, forecast_of)
+
+
+def what_if(call: Call) -> Reply:
+    """Say what other plans would change, for Parameters that hold a Bundle, or for one alone."""
+    return _operated(call, what_if_of)
+
+
+def _operated(call: Call, answering: Answering) -> Reply:
     if call.body.get("resourceType") != "Parameters":
         # R4 lets a single resource be the body, and the other parameters stand in the address.
-        return forecast_of(
-            call, bundle_of(call.body), condition=call.query.get("condition", ""),
-            as_of=from_query(call.query, "asOf", date, DATE), task=call.query.get("task", ""),
-        )  # fmt: skip
+        return of_a_bundle(call, answering, "asOf")
     if not call.query.keys().isdisjoint(VALUES):
         raise RequestInvalid("parameters are sent in the body and in the address", SEND_PARAMETERS)
     given = _given(call.body.get("parameter"))
@@ -44,47 +58,73 @@ def evaluate(call: Call) -> Reply:
     bundle = given.get("bundle")
     if not isinstance(bundle, dict):
         raise RequestInvalid("the Parameters hold no Bundle", SEND_PARAMETERS)
-    return forecast_of(
+    return answering(
         call, bundle_of(bundle), condition=given.get("condition", ""), as_of=as_of,
         task=given.get("task", ""),
     )  # fmt: skip
 
 
 def definition(call: Call) -> Reply:
-    """Describe the operation."""
+    """Describe the operation of the forecast."""
+    return _definition(
+        call, "evaluate", "Forecast a patient's functional recovery",
+        description=(
+            "Takes a Bundle of one patient, returns a Bundle with a RiskAssessment, or says in"
+            " an OperationOutcome why there is no forecast. Changes no resource; that it was"
+            " asked is put on record."
+        ),
+        takes="Patient, Conditions, Observations", gives="RiskAssessment, Device, Provenance",
+    )  # fmt: skip
+
+
+def what_if_definition(call: Call) -> Reply:
+    """Describe the operation of other plans."""
+    return _definition(
+        call, "whatif", "Say what other plans of therapy would change for a patient",
+        description=(
+            "Takes a Bundle of one patient with the CarePlans that are asked about, returns a"
+            " Bundle with a draft CarePlan and a preliminary RiskAssessment of each, or says in an"
+            " OperationOutcome why nothing is said. The numbers are associational unless"
+            " randomised, the effect of dose is from trials. Changes no resource; that it was"
+            " asked is put on record."
+        ),
+        takes="Patient, Conditions, Observations, Procedures, CarePlans",
+        gives="CarePlans, RiskAssessments, Device, Provenance",
+    )  # fmt: skip
+
+
+def _definition(
+    call: Call, code: str, title: str, *, description: str, takes: str, gives: str
+) -> Reply:
     return Reply(
         {
             "resourceType": "OperationDefinition",
-            "id": "evaluate",
-            "url": call.runtime.public_address + DEFINITION,
-            "name": "Evaluate",
-            "title": "Forecast a patient's functional recovery",
+            "id": code,
+            "url": f"{call.runtime.public_address}{BASE}/OperationDefinition/{code}",
+            "name": code.capitalize(),
+            "title": title,
             "status": "active",
             "kind": "operation",
             "date": WRITTEN,
-            "description": (
-                "Takes a Bundle of one patient, returns a Bundle with a RiskAssessment, or says in"
-                " an OperationOutcome why there is no forecast. Changes no resource; that it was"
-                " asked is put on record."
-            ),
+            "description": description,
             "affectsState": False,
-            "code": "evaluate",
+            "code": code,
             "system": True,
             "type": False,
             "instance": False,
             "parameter": [
-                _parameter("bundle", "in", "Bundle", 1, "Patient, Conditions, Observations"),
+                _parameter("bundle", "in", "Bundle", 1, takes),
                 _parameter("asOf", "in", "date", 0, "Day that the forecast is of; else today"),
                 _parameter("condition", "in", "string", 0, "Id of the Condition that counts"),
                 _parameter("task", "in", "string", 0, "Name of the task, where several are served"),
-                _parameter("return", "out", "Bundle", 1, "RiskAssessment, Device, Provenance"),
+                _parameter("return", "out", "Bundle", 1, gives),
             ],
         }
     )
 
 
 def metadata(call: Call) -> Reply:
-    """Describe what this service can do of FHIR: the operation, and no resources."""
+    """Describe what this service can do of FHIR: its operations, and no resources."""
     address = call.runtime.public_address
     return Reply(
         {
@@ -101,7 +141,10 @@ def metadata(call: Call) -> Reply:
             "rest": [
                 {
                     "mode": "server",
-                    "operation": [{"name": "evaluate", "definition": address + DEFINITION}],
+                    "operation": [
+                        {"name": "evaluate", "definition": address + DEFINITION},
+                        {"name": "whatif", "definition": address + WHAT_IF_DEFINITION},
+                    ],
                 }
             ],
         }

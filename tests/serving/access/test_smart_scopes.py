@@ -35,7 +35,7 @@ GRANTED: dict[str, tuple[str, str]] = {
     ),
     "system/RiskAssessment.s": ("system/RiskAssessment.s", "forecast"),
     "system/*.r": (
-        "system/Condition.r system/Observation.r system/Patient.r system/Procedure.r"
+        "system/CarePlan.r system/Condition.r system/Observation.r system/Patient.r system/Procedure.r"
         " system/RiskAssessment.r", "forecast",
     ),
 }  # fmt: skip
@@ -48,6 +48,14 @@ def test_what_is_granted_is_what_is_answered_and_no_more(asked: str) -> None:
     scopes = granted(asked.split(), registered)
     assert " ".join(sorted(scopes)) == answered
     assert own_scopes(scopes) & registered == frozenset(opens.split())
+
+
+def test_what_another_plan_would_change_is_opened_by_risk_assessments_and_not_by_plans() -> None:
+    registered = frozenset({"whatif"})
+    assert granted(["system/CarePlan.rs"], registered) == {"system/CarePlan.rs"}
+    assert own_scopes(["system/CarePlan.rs"]) == frozenset()
+    risks = granted(["system/RiskAssessment.rs"], registered)
+    assert own_scopes(risks) & registered == registered
 
 
 REFUSED = {
@@ -94,7 +102,7 @@ def test_no_scope_gives_what_its_client_is_not_registered_for(
         return
     # All that was granted would be granted again, and can be asked for by its name.
     assert granted(scopes, registered) == scopes
-    reads_and_records = {"forecast", "course", "observe", "push"}
+    reads_and_records = {"forecast", "course", "whatif", "observe", "push"}
     assert own_scopes(scopes) <= {*asked, *reads_and_records}
     assert all(scope in SCOPES or scope.startswith("system/") for scope in scopes)
 

@@ -49,6 +49,7 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
     "flags": ("GET", f"/v1/fhir/subjects/{PATIENT}/alerts", None),
     "observations": ("POST", "/v1/observations", INLINE),
     "fhir": ("POST", "/v1/fhir/forecast", BUNDLE),
+    "fhir, other plans": ("POST", "/v1/fhir/whatif", BUNDLE),
     "fhir, refused anyway": ("POST", "/v1/fhir/forecast", NO_ONSET),
     "hook": ("POST", f"/cds-services/{SERVICE}", HOOK),
     "hook, refused anyway": (

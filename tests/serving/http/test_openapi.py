@@ -23,7 +23,7 @@ from serving.http.openapi import API_VERSION, document
 WRITTEN = date(2026, 1, 16)
 """Day of the document that is kept: its examples are of the day on which it is asked for."""
 
-PUBLISHED = ("3.4", "c6ba80f150c97c6e3c701d1a62d3eab6307425c8b54788a02816e3e93c497aa2")
+PUBLISHED = ("3.5", "1c58098a8c096bf46f497c5cbf0f92fce9b020caef9f503177d14046df83ab7c")
 """The API's version, and the digest of its paths and schemas. Change both together."""
 
 CHECKS = (
@@ -41,6 +41,7 @@ PATHS = sorted(
         "/cds-services/recovery-forecast-{task}", "/cds-services/recovery-forecast-{task}/feedback",
         "/readyz", "/auth/token", "/about", "/v1/corrections", "/v1/erasures",
         "/.well-known/smart-configuration",
+        "/v1/fhir/whatif", "/fhir/$whatif", "/fhir/OperationDefinition/whatif",
         "/fhir/$evaluate", "/fhir/OperationDefinition/evaluate", "/fhir/metadata",
         "/v1/alerts", "/v1/alerts/decisions",
         "/v1/subjects/{subject}/points", "/v1/subjects/{subject}/alerts", "/v1/fhir/subjects/{subject}/alerts",

@@ -69,13 +69,16 @@ def test_the_service_describes_its_operation(application: Any) -> None:
     told = application.ask("/fhir/metadata", Authorization="")
     assert (told.status_code, told.headers["content-type"]) == (200, FHIR)
     CapabilityStatement.model_validate(told.json())
-    (operation,) = told.json()["rest"][0]["operation"]
-    path = operation["definition"].removeprefix("https://clinic.test")
-    defined = application.ask(path, Authorization="")
-    OperationDefinition.model_validate(defined.json())
-    assert defined.json()["url"] == operation["definition"]
+    operations = told.json()["rest"][0]["operation"]
+    assert [each["name"] for each in operations] == ["evaluate", "whatif"]
     names = {each["name"] for each in parameters()["parameter"]} | {"task"}
-    assert names == {each["name"] for each in defined.json()["parameter"] if each["use"] == "in"}
+    for operation in operations:
+        path = operation["definition"].removeprefix("https://clinic.test")
+        defined = application.ask(path, Authorization="")
+        OperationDefinition.model_validate(defined.json())
+        assert defined.json()["url"] == operation["definition"]
+        given = {each["name"] for each in defined.json()["parameter"] if each["use"] == "in"}
+        assert given == names
 
 
 @pytest.mark.parametrize("path", [OPERATION, "/v1/fhir/forecast"])
