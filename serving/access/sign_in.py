@@ -26,8 +26,15 @@ SCOPES_OF: Mapping[Role, frozenset[str]] = MappingProxyType(
     {
         Role.CLINICIAN: frozenset(
             {
-                "forecast", "explain", "whatif", "observe", "course", "alerts", "feedback",
-                "correct", "model",
+                "forecast",
+                "explain",
+                "whatif",
+                "observe",
+                "course",
+                "alerts",
+                "feedback",
+                "correct",
+                "model",
             }
         ),
         Role.ML_OWNER: frozenset({"model"}),

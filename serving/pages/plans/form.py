@@ -1,4 +1,4 @@
-"""What a clinician types of plans and of the last two weeks, as the service's own route reads it."""
+"""What a clinician types of plans and of the last two weeks, as the service's route reads it."""
 
 from __future__ import annotations
 

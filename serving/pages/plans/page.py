@@ -33,7 +33,9 @@ ONLY_WHAT_MAY_BE_ASKED = PlanSearch(most_hours_a_week=0.5, then_hours_a_week=0, 
 
 OF_STANDING = {
     ASSOCIATIONAL: later("Associational unless randomised."),
-    PRIOR: later("The effect of dose is from trials of other people, not learned from these people."),
+    PRIOR: later(
+        "The effect of dose is from trials of other people, not learned from these people."
+    ),
     PACE: later("The pace under a dose was fitted to people whose doses nobody randomised."),
 }
 ACTIONS = {
@@ -169,4 +171,4 @@ def _chances(difference: LevelDifference, visit: Visit) -> dict[str, str]:
 
 
 def _hours(value: float) -> str:
-    return f"{round(value, 1):g}"
+    return f"{value:.3g}"
