@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from inference.twin.plans import ALL, KIND_OF
 from serving.http.decoding import RequestInvalid
@@ -34,7 +35,8 @@ KINDS = {
 
 YES, NO = "yes", "no"
 YES_OR_NO = ((YES, later("Yes")), (NO, later("No")))
-DANGERS = (
+Danger = Literal["new neurological signs", "fall", "chest pain"]
+DANGERS: Sequence[tuple[Danger, str]] = (
     ("new neurological signs", later("New neurological signs in the last two weeks")),
     ("fall", later("A fall in the last two weeks")),
     ("chest pain", later("Chest pain in the last two weeks")),
@@ -59,10 +61,9 @@ def plan_fields(visit: Visit, number: int) -> list[Field]:
     say, kinds = visit.say, kinds_read(visit)
 
     def field(name: str, label: str, help: str = "", longest: int = 10) -> Field:
-        kind = "text" if name == "name" else "number"
         return Field(
             name=f"plan-{number}-{name}", label=label, help=help, optional=True, longest=longest,
-            kind=kind,
+            kind="text" if name == "name" else "number",
         )  # fmt: skip
 
     return [
@@ -203,7 +204,7 @@ def last_weeks_typed(visit: Visit) -> LastWeeks | None:
     )
 
 
-def _dangers(said: Sequence[bool | None]) -> list[str] | None:
+def _dangers(said: Sequence[bool | None]) -> list[Danger] | None:
     """Return the signs that are there; None where none is, and not all are known."""
     there = [sign for (sign, _), is_there in zip(DANGERS, said, strict=True) if is_there]
     return None if not there and None in said else there

@@ -122,9 +122,9 @@ def _shown(visit: Visit, task: str, **asked: Any) -> Answer:
         "plan_fields": [(n, form.plan_fields(visit, n)) for n in form.NUMBERS],
         "last_weeks_fields": form.last_weeks_fields(visit), "dose_fields": dose_fields(visit),
         "done": DONE.get(visit.query.get("done", ""), ""), "hours": _hours,
-        "kind": lambda name: visit.say(form.KINDS.get(name, name)), "actions": ACTIONS,
+        "kind": lambda name: visit.say(form.KINDS[name]), "actions": ACTIONS,
         "score": lambda value: formatted_score(answer, value),
-        "change": lambda points: formatted_change(answer, points),
+        "change": lambda points: _isolated(formatted_change(answer, points), visit),
         "standing": [] if found is None else [OF_STANDING.get(s, s) for s in found.standing],
     }  # fmt: skip
     if found is not None:
@@ -172,3 +172,8 @@ def _chances(difference: LevelDifference, visit: Visit) -> dict[str, str]:
 
 def _hours(value: float) -> str:
     return f"{value:.3g}"
+
+
+def _isolated(number: str, visit: Visit) -> str:
+    """Keep the sign of a number before it where words run from right to left."""
+    return number if visit.say.direction == "ltr" else f"\u2066{number}\u2069"

@@ -120,8 +120,9 @@ def test_a_plan_that_nobody_like_this_one_had_is_greyed_out_with_the_reason(
 ) -> None:
     asked = MORE | {"plan-3-hours-therapy": "25", "plan-3-name": "Far more"}
     page = clinician.send(PAGE, asked, on=PAGE).text
-    greyed = re.search(r'<tr class="greyed">(.*?)</tr>', page, re.DOTALL)
+    greyed = re.search(r'<p class="greyed">(.*?)</p>', page, re.DOTALL)
     assert greyed is not None
+    assert '<tr class="greyed"><th scope="row"><bdi>Far more' in page
     said = text_of(greyed[1])
     assert "Far more" in said
     assert "fewer than 30" in said
@@ -211,7 +212,7 @@ def test_next_weeks_dose_is_accepted_changed_and_rejected(
         assert dose is not None
         assert dose.action == "progress"
         assert dose.hours_a_week == pytest.approx(3.85)
-        assert "More : 3.85 hours a week, now 3.5" in text_of(page)
+        assert "More: 3.85 hours a week, now 3.5" in text_of(page)
         assert dose.in_words[0] in unescape(page)
         told = re.search(r'name="forecast" value="([0-9a-f]{32})"', page)
         assert told is not None
