@@ -218,7 +218,7 @@ def test_next_weeks_dose_is_accepted_changed_and_rejected(
         assert told is not None
         token = clinician.token(page, f"{PAGE}/dose")
         done = clinician.send(f"{PAGE}/dose", form | {"forecast": told[1]}, token=token)
-        assert "next week&#39;s dose is on record" in done.text
+        assert "next week's dose is on record" in text_of(done.text)
         said = on_record(runtime, "feedback")[-1]
         assert (said["details"]["about"], said["details"]["outcome"]) == (told[1], outcome)
         assert said["content"]["reason"] == f"next week's dose: {reason}"
