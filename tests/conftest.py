@@ -285,7 +285,10 @@ class OwnServer:
 
     def __init__(self, server: Any) -> None:
         self._server = server
-        self.get_uri, self.start, self.cleanup = server.get_uri, server.start, server.cleanup
+
+    def __getattr__(self, name: str) -> Any:
+        """Return all else as the server itself has it."""
+        return getattr(self._server, name)
 
     def stop(self) -> None:
         """Stop it, and wait until its process is gone: its file, which `cleanup` reads, goes first."""

@@ -39,6 +39,7 @@ SETTINGS = {
 MAKERS = {
     "rehabcast/commands/audit.py",  # the ledger, by the first audit
     "rehabcast/commands/federate.py",  # the ledger of a site that has not audited
+    "rehabcast/commands/joint_verdict.py",
     "audits/ledger/storage.py",
     "rehabcast/application.py",  # the record, by the service
     "serving/state/store.py",

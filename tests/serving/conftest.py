@@ -94,11 +94,7 @@ APPLICATION = """
 from datetime import UTC, datetime
 from pathlib import Path
 from contracts.errors import ServiceUnavailable
-from contracts.task import Task
-from contracts.therapy import THERAPY
 from contracts.verdict import Outcome
-from features.newest import days_with_score
-from features.sequences import training_sequences
 from serving.access.authentication import Access, read_access
 from inference.bundle import load_bundle, verify_bundle
 from serving.state.champion import ChampionInService
@@ -110,7 +106,6 @@ from serving.state.forecast_log import ForecastLog
 from serving.http.service import build_service
 from serving.forecast.audit_status import ServedModel, AuditStatus
 from serving.state.store import Store
-from tests.conftest import write_bundle_of
 
 FOLDER = Path({folder!r})
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.naming.formats import NEWEST
 from contracts.observation import Observation
 from serving.amendments import Correction, CorrectionRequest
 from serving.monitoring.alert import Alert, Kind, Urgency
@@ -326,7 +327,9 @@ def test_a_store_of_the_first_form_is_brought_up_at_opening(tmp_path: Path, said
             assert watch_rows(store) == right
             assert verify(store).findings == ()
             with store.engine.connect() as connection:
-                assert connection.exec_driver_sql("SELECT number FROM service_form").all() == [(3,)]
+                assert connection.exec_driver_sql("SELECT number FROM service_form").all() == [
+                    (NEWEST["record"],)
+                ]
 
 
 def test_a_decision_that_races_an_erasure_puts_nobody_back_on_record(own: Store) -> None:
