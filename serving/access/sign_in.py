@@ -25,7 +25,17 @@ class Role(StrEnum):
 SCOPES_OF: Mapping[Role, frozenset[str]] = MappingProxyType(
     {
         Role.CLINICIAN: frozenset(
-            {"forecast", "explain", "observe", "course", "alerts", "feedback", "correct", "model"}
+            {
+                "forecast",
+                "explain",
+                "whatif",
+                "observe",
+                "course",
+                "alerts",
+                "feedback",
+                "correct",
+                "model",
+            }
         ),
         Role.ML_OWNER: frozenset({"model"}),
         Role.GOVERNANCE: frozenset({"model"}),

@@ -158,6 +158,29 @@ def waterfall(reasons: Reasons, points: Sequence[float]) -> list[Bar]:
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A range with its middle beside the line of no difference, in per cent of the width."""
+
+    start: float
+    width: float
+    middle: float
+    zero: float
+
+
+def intervals(ranges: Sequence[tuple[float, float, float]]) -> list[Interval]:
+    """Return ranges (low, middle, high) on one scale that has 0 on it."""
+    ends = [0.0, *(value for each in ranges for value in each)]
+    scale = Scale(low=min(ends), high=max(ends), start=4, end=96)
+    return [
+        Interval(
+            start=scale(low), width=max(round(scale(high) - scale(low), 1), 0.6),
+            middle=scale(middle), zero=scale(0.0),
+        )
+        for low, middle, high in ranges
+    ]  # fmt: skip
+
+
 def sparkline(
     scores: Sequence[tuple[int, float]], low: float, high: float, width: int = 96, height: int = 24
 ) -> list[Point]:

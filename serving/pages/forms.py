@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from urllib.parse import urlsplit
 
 from serving.http.decoding import RequestInvalid
@@ -91,6 +91,33 @@ def check(values: Mapping[str, str], fields: Sequence[Field]) -> None:
             raise RequestInvalid(f"“{each.label}” has a character that is no text", "delete it")
         if each.choices and value and value not in dict(each.choices):
             raise RequestInvalid(f"“{each.label}” is none of the choices", "choose one")
+
+
+def to_number(text: str, what: str) -> float:
+    """Return a number that somebody typed; refuse what is none."""
+    try:
+        value = float(text.replace(",", ".", 1))
+    except ValueError:
+        raise RequestInvalid(f"{what} is not a number", "write digits") from None
+    if value != value or abs(value) > 1e9:
+        raise RequestInvalid(f"{what} is not a number", "write digits")
+    return value
+
+
+def to_whole(text: str, what: str) -> int:
+    """Return a whole number from 0 on that somebody typed; refuse what is none."""
+    value = to_number(text, what)
+    if value != int(value) or not 0 <= value <= 40_000:
+        raise RequestInvalid(f"{what} is not a whole number from 0 on", "count the days again")
+    return int(value)
+
+
+def to_date(text: str, what: str) -> date:
+    """Return a date that somebody typed; refuse what is none."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise RequestInvalid(f"{what} is not a date", "write it as 2026-01-31") from None
 
 
 def _signature(nonce: str, held: str, path: str) -> str:

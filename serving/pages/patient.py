@@ -43,7 +43,7 @@ def patient(visit: Visit) -> Answer:
     subject = visit.subject
     visit.runtime.consents.require(visit.caller.tenant, subject)
     enrolment, record = visit.runtime.store.record(visit.caller.tenant, subject)
-    snapshot = _snapshot_for(visit, record)
+    snapshot = snapshot_for(visit, record, visit.query.get("task", ""))
     week = from_query(visit.query, "week", int, "a whole number of weeks")
     worth = "worth" in visit.query
     today, alerts = _alerts(visit)
@@ -77,7 +77,7 @@ def family_sheet(visit: Visit) -> Answer:
     subject = visit.subject
     visit.runtime.consents.require(visit.caller.tenant, subject)
     enrolment, record = visit.runtime.store.record(visit.caller.tenant, subject)
-    snapshot = _snapshot_for(visit, record)
+    snapshot = snapshot_for(visit, record, visit.query.get("task", ""))
     today, _ = _alerts(visit)
     reply = _forecast(visit, snapshot, None, False, (enrolment, record), today)
     answer: ForecastAnswer = reply.content
@@ -92,10 +92,9 @@ def family_sheet(visit: Visit) -> Answer:
     return Answer(template="family.html", facts=facts, reply=reply)
 
 
-def _snapshot_for(visit: Visit, record: Sequence[Observation]) -> Snapshot:
+def snapshot_for(visit: Visit, record: Sequence[Observation], asked: str) -> Snapshot:
     """Return the model of the task that is asked for, or of the first with a score on record."""
     current = visit.runtime.champions.current
-    asked = visit.query.get("task", "")
     codes = {observation.code for observation in record}
     for snapshot in current:
         task = snapshot.served.bundle.task

@@ -6,7 +6,6 @@ Each form is decoded into the request of the service's own route, which judges i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
 import msgspec
 
@@ -19,6 +18,7 @@ from serving.http import handlers
 from serving.http.alerts.handlers import decide_alert
 from serving.http.decoding import RequestInvalid
 from serving.monitoring.answers import AlertDecisionRequest
+from serving.pages.forms import to_date, to_number, to_whole
 from serving.pages.page import HOME, Answer, Field, Visit, go
 from serving.pages.rendering import later
 from serving.pages.words import DECISIONS, OUTCOMES, code_name, number
@@ -40,8 +40,8 @@ def score_fields(visit: Visit) -> list[Field]:
 
 def record_score(visit: Visit) -> Answer:
     """Put a score on record."""
-    code, day = visit.form["code"], _whole(visit.form["day"], "the day")
-    value = _number(visit.form["value"], "the score")
+    code, day = visit.form["code"], to_whole(visit.form["day"], "the day")
+    value = to_number(visit.form["value"], "the score")
     _, record = visit.runtime.store.record(visit.caller.tenant, visit.subject)
     there = [o.value for o in record if (o.code, o.day_since_onset) == (code, day)]
     if there and there != [value]:
@@ -94,8 +94,8 @@ def correct_score(visit: Visit) -> Answer:
     if not withdrawn and not visit.form["value"]:
         raise RequestInvalid("the right score is empty", "fill it in, or choose “never measured”")
     correction = Correction(
-        code=code, day_since_onset=_whole(day, "the day"), withdrawn=withdrawn,
-        value=None if withdrawn else _number(visit.form["value"], "the right score"),
+        code=code, day_since_onset=to_whole(day, "the day"), withdrawn=withdrawn,
+        value=None if withdrawn else to_number(visit.form["value"], "the right score"),
     )  # fmt: skip
     handlers.correct_record(
         visit.call(
@@ -152,7 +152,7 @@ def decide(visit: Visit) -> Answer:
         {
             "subject": visit.subject, "alert": visit.form["alert"], "by": visit.person.person,
             "decision": visit.form["decision"], "reason": visit.form["reason"],
-            "until": _date(until, "the date") if until else None,
+            "until": to_date(until, "the date") if until else None,
         },
         AlertDecisionRequest,
     )  # fmt: skip
@@ -190,9 +190,9 @@ def new_patient(visit: Visit) -> Answer:
 def add_patient(visit: Visit) -> Answer:
     """Put a new patient on record: dates become days since the onset, and are not kept."""
     form = visit.form
-    onset = _date(form["onset"], "the date of onset")
-    enrolled = (_date(form["enrolled"], "the start of rehabilitation") - onset).days
-    scored_on = _date(form["scored"], "the date of the score")
+    onset = to_date(form["onset"], "the date of onset")
+    enrolled = (to_date(form["enrolled"], "the start of rehabilitation") - onset).days
+    scored_on = to_date(form["scored"], "the date of the score")
     scored = (scored_on - onset).days
     if min(enrolled, scored) < 0:
         raise RequestInvalid("a date is before the onset", "correct the dates")
@@ -200,12 +200,12 @@ def add_patient(visit: Visit) -> Answer:
         raise RequestInvalid("a date has not come yet", "correct the dates")
     observations = [
         Observation(
-            code=form["code"], day_since_onset=scored, value=_number(form["value"], "the score")
+            code=form["code"], day_since_onset=scored, value=to_number(form["value"], "the score")
         )
     ]
     for index, entry in enumerate(_facts(visit)):
         if said := form[f"fact-{index}"]:
-            value = _number(said, entry.name) if entry.is_numeric else None
+            value = to_number(said, entry.name) if entry.is_numeric else None
             observations.append(
                 Observation(code=entry.code, value=value, label=None if value is not None else said)
             )
@@ -268,27 +268,3 @@ def _is_score(code: str) -> bool:
 
 def _back(visit: Visit, done: str) -> Answer:
     return go(f"{HOME}/patients/{visit.subject}?done={done}")
-
-
-def _number(text: str, what: str) -> float:
-    try:
-        value = float(text.replace(",", ".", 1))
-    except ValueError:
-        raise RequestInvalid(f"{what} is not a number", "write digits") from None
-    if value != value or abs(value) > 1e9:
-        raise RequestInvalid(f"{what} is not a number", "write digits")
-    return value
-
-
-def _whole(text: str, what: str) -> int:
-    value = _number(text, what)
-    if value != int(value) or not 0 <= value <= 40_000:
-        raise RequestInvalid(f"{what} is not a whole number from 0 on", "count the days again")
-    return int(value)
-
-
-def _date(text: str, what: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise RequestInvalid(f"{what} is not a date", "write it as 2026-01-31") from None

@@ -7,6 +7,7 @@ from serving.pages import recording, sign_in
 from serving.pages.caseload import caseload
 from serving.pages.page import HOME, Page
 from serving.pages.patient import family_sheet, patient
+from serving.pages.plans import form, page
 from serving.pages.practice import case, practice
 
 CLINICIANS = frozenset({Role.CLINICIAN})
@@ -29,6 +30,18 @@ PAGES: tuple[Page, ...] = (
     Page(method="GET", path=ONE, answer=patient, roles=CLINICIANS, forecasts=True),
     Page(
         method="GET", path=f"{ONE}/family", answer=family_sheet, roles=CLINICIANS, forecasts=True
+    ),
+    Page(
+        method="GET", path=f"{ONE}/whatif", answer=page.open_plans, roles=CLINICIANS,
+        forecasts=True,
+    ),
+    Page(
+        method="POST", path=f"{ONE}/whatif", answer=page.compare, roles=CLINICIANS,
+        fields=form.fields, forecasts=True,
+    ),
+    Page(
+        method="POST", path=f"{ONE}/whatif/dose", answer=page.decide_dose, roles=CLINICIANS,
+        fields=page.dose_fields,
     ),
     Page(
         method="POST", path=f"{ONE}/score", answer=recording.record_score, roles=CLINICIANS,

@@ -35,7 +35,7 @@ MOST_TABS = 90
 VERSION = "/pages/governance/arm/1"
 PAGES = (
     "/pages/patients", "/pages/patients/P-1", "/pages/patients/P-2",
-    "/pages/patients/P-1/family", "/pages/new-patient",
+    "/pages/patients/P-1/family", "/pages/patients/P-1/whatif", "/pages/new-patient",
     "/pages/practice/3?guess=30", "/pages/governance", VERSION, "/pages/bench", "/pages/operation",
 )  # fmt: skip
 BOTH_WAYS = ("/pages/patients/P-1", "/pages/patients/P-1/family")

@@ -1,0 +1,179 @@
+"""Other plans of therapy and next week's dose, as the service's own route answers about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from serving.formats.formatting import formatted_change, formatted_score
+from serving.http import handlers
+from serving.http.calls import Reply
+from serving.http.decoding import RequestInvalid
+from serving.pages.charts import intervals
+from serving.pages.forms import to_number
+from serving.pages.page import HOME, Answer, Field, Visit, go
+from serving.pages.patient import snapshot_for
+from serving.pages.plans import form
+from serving.pages.rendering import later
+from serving.pages.words import chance
+from serving.schemas import FeedbackRequest, ForecastAnswer, WhatIfRequest
+from serving.whatif import (
+    ASSOCIATIONAL,
+    PACE,
+    PRIOR,
+    LevelDifference,
+    PlanSearch,
+    WhatIf,
+)
+
+ONLY_WHAT_MAY_BE_ASKED = PlanSearch(most_hours_a_week=0.5, then_hours_a_week=0, most_weeks=1)
+"""The smallest question about plans: its answer says what may be asked of this patient."""
+
+OF_STANDING = {
+    ASSOCIATIONAL: later("Associational unless randomised."),
+    PRIOR: later(
+        "The effect of dose is from trials of other people, not learned from these people."
+    ),
+    PACE: later("The pace under a dose was fitted to people whose doses nobody randomised."),
+}
+ACTIONS = {
+    "progress": later("More"), "hold": later("The same"), "regress": later("Less"),
+    "stop and call": later("Stop, and call somebody who looks at the patient today"),
+}  # fmt: skip
+ACCEPT, CHANGE, REJECT = "accept", "change", "reject"
+DECISIONS = (
+    (ACCEPT, later("I accept this dose")),
+    (CHANGE, later("I change it to other hours")),
+    (REJECT, later("I reject it")),
+)
+DONE = {"dose": later("Your decision about next week's dose is on record.")}
+
+
+def open_plans(visit: Visit) -> Answer:
+    """Show the form, and what may be asked about this patient."""
+    return _shown(visit, visit.query.get("task", ""), search=ONLY_WHAT_MAY_BE_ASKED)
+
+
+def compare(visit: Visit) -> Answer:
+    """Show the answer to what was typed."""
+    plans, last_weeks = form.plans_typed(visit), form.last_weeks_typed(visit)
+    if not plans and last_weeks is None:
+        raise RequestInvalid(
+            "nothing is asked",
+            "write the hours of a plan, or for next week's dose how the last two weeks went",
+        )
+    return _shown(visit, visit.form["task"], plans=plans, last_weeks=last_weeks)
+
+
+def dose_fields(_: Visit) -> list[Field]:
+    """Return the fields of a decision about next week's dose."""
+    return [
+        Field(name="forecast", kind="hidden", longest=32),
+        Field(name="decision", label=later("What do you decide?"), kind="choice",
+              choices=DECISIONS),
+        Field(name="hours", label=later("Hours a week instead (only if you change it)"),
+              kind="number", optional=True, longest=10),
+        Field(name="reason", label=later("Why (needed unless you accept it)"), kind="long",
+              optional=True, longest=400),
+    ]  # fmt: skip
+
+
+def decide_dose(visit: Visit) -> Answer:
+    """Put a decision about next week's dose on record, as feedback on the answer that had it."""
+    typed = visit.form
+    decision, reason = typed["decision"], typed["reason"]
+    if decision != ACCEPT and not reason:
+        raise RequestInvalid("the reason is empty", "say in a sentence why")
+    if (decision == CHANGE) != bool(typed["hours"]):
+        raise RequestInvalid(
+            "hours a week belong to a change of the dose, and to nothing else",
+            "write them if you change the dose, and leave them empty if not",
+        )
+    said = f"next week's dose: {decision}"
+    if decision == CHANGE:
+        said += f" to {to_number(typed['hours'], 'the hours a week'):g} hours a week"
+    request = msgspec.convert(
+        {
+            "forecast_id": typed["forecast"],
+            "outcome": "accepted" if decision == ACCEPT else "overridden",
+            "reason": f"{said}. {reason}".strip(),
+        },
+        FeedbackRequest,
+    )
+    handlers.feedback(visit.call(request))
+    return go(f"{HOME}/patients/{visit.subject}/whatif?done=dose")
+
+
+def _shown(visit: Visit, task: str, **asked: Any) -> Answer:
+    """Ask the service's own route, which puts its answer on record, and show that."""
+    tenant, subject = visit.caller.tenant, visit.subject
+    visit.runtime.consents.require(tenant, subject)
+    record = visit.runtime.store.record(tenant, subject)
+    name = snapshot_for(visit, record[1], task).served.bundle.task.name
+    request = WhatIfRequest(subject=subject, task=name, **asked)
+    reply: Reply = handlers.answer_what_if(visit.call(request, records={subject: record}))
+    answer: ForecastAnswer = reply.content
+    found = None if answer.what_if is UNSET else answer.what_if
+    facts: dict[str, Any] = {
+        "subject": subject, "task": name, "answer": answer, "found": found,
+        "opened": "search" in asked, "values": {**visit.form, "task": name},
+        "plan_fields": [(n, form.plan_fields(visit, n)) for n in form.NUMBERS],
+        "last_weeks_fields": form.last_weeks_fields(visit), "dose_fields": dose_fields(visit),
+        "done": DONE.get(visit.query.get("done", ""), ""), "hours": _hours,
+        "kind": lambda name: visit.say(form.KINDS[name]), "actions": ACTIONS,
+        "score": lambda value: formatted_score(answer, value),
+        "change": lambda points: _isolated(formatted_change(answer, points), visit),
+        "standing": [] if found is None else [OF_STANDING.get(s, s) for s in found.standing],
+    }  # fmt: skip
+    if found is not None:
+        facts |= {"rows": _rows(found, visit), "pairs": _pairs(found, visit)}
+    return Answer(template="plans.html", facts=facts, reply=reply)
+
+
+def _rows(found: WhatIf, visit: Visit) -> list[dict[str, Any]]:
+    """Return each plan with what is said of it at the week of the comparisons."""
+    horizons = {
+        plan.name: next(h for h in plan.horizons if h.weeks == found.weeks)
+        for plan in found.plans if plan.supported
+    }  # fmt: skip
+    bars = dict(zip(horizons, intervals([
+        (h.difference.low_80, h.difference.mean, h.difference.high_80) for h in horizons.values()
+    ]), strict=True))  # fmt: skip
+    return [
+        {
+            "plan": plan, "is_now": at == 0, "hours": _hours(plan.minutes_a_week / 60),
+            "name": visit.say("Therapy as now") if at == 0 else plan.name,
+            "at": horizons.get(plan.name), "bar": bars.get(plan.name),
+            **(_chances(horizons[plan.name].difference, visit) if plan.supported else {}),
+        }
+        for at, plan in enumerate(found.plans)
+    ]  # fmt: skip
+
+
+def _pairs(found: WhatIf, visit: Visit) -> list[dict[str, Any]]:
+    """Return the comparisons of plans that were typed, each with another."""
+    if not found.plans:
+        return []
+    return [
+        {"pair": pair, **_chances(pair.difference, visit)}
+        for pair in found.comparisons
+        if pair.other != found.plans[0].name
+    ]
+
+
+def _chances(difference: LevelDifference, visit: Visit) -> dict[str, str]:
+    return {
+        "better": chance(difference.chance_important, visit.say).reach,
+        "worse": chance(difference.chance_importantly_worse, visit.say).reach,
+    }
+
+
+def _hours(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def _isolated(number: str, visit: Visit) -> str:
+    """Keep the sign of a number before it where words run from right to left."""
+    return number if visit.say.direction == "ltr" else f"\u2066{number}\u2069"
