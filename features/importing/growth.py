@@ -71,8 +71,10 @@ def grow(folder: Path, gather: Callable[[], Gathered], *, strict: bool = False) 
         contradicts what is known of people for life; nothing was changed.
     """
     with held(folder):
-        for left in folder.parent.glob(f".{folder.name}.*.{GROWN}"):
-            shutil.rmtree(left)  # Of an import that was killed.
+        # Of an import that was killed: the grown cohort, and the draft that becomes it.
+        grown = f".{folder.name}.*.{GROWN}"
+        for left in [*folder.parent.glob(grown), *folder.parent.glob(f".{grown}.*.draft")]:
+            shutil.rmtree(left)
         cohort, chain = _sound(folder)
         gathered = gather()
         _require_alike(gathered, cohort, chain)

@@ -46,7 +46,7 @@ def patient(visit: Visit) -> Answer:
     snapshot = snapshot_for(visit, record, visit.query.get("task", ""))
     week = from_query(visit.query, "week", int, "a whole number of weeks")
     worth = "worth" in visit.query
-    today, alerts = _alerts(visit)
+    today, alerts = today_and_alerts(visit)
     reply = _forecast(visit, snapshot, week, worth, (enrolment, record), today)
     answer: ForecastAnswer = reply.content
     target = snapshot.served.bundle.task.target.code
@@ -78,7 +78,7 @@ def family_sheet(visit: Visit) -> Answer:
     visit.runtime.consents.require(visit.caller.tenant, subject)
     enrolment, record = visit.runtime.store.record(visit.caller.tenant, subject)
     snapshot = snapshot_for(visit, record, visit.query.get("task", ""))
-    today, _ = _alerts(visit)
+    today, _ = today_and_alerts(visit)
     reply = _forecast(visit, snapshot, None, False, (enrolment, record), today)
     answer: ForecastAnswer = reply.content
     facts: dict[str, Any] = {"subject": subject, "answer": answer}
@@ -233,7 +233,7 @@ def _drawn(series: tuple[str, list[tuple[int, float]]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _alerts(visit: Visit) -> tuple[int | None, list[AlertRow]]:
+def today_and_alerts(visit: Visit) -> tuple[int | None, list[AlertRow]]:
     """Return today and the open alerts: as the caseload found them today, or by the route."""
     store, tenant = visit.runtime.store, visit.caller.tenant
     found = found_today(store.engine, tenant, visit.subject, visit.now.date())

@@ -114,29 +114,19 @@ class Store:
             return self._writable
 
     def add(
-        self,
-        tenant: str,
-        subject: str,
-        enrolment_day: int | None,
-        observations: Sequence[Observation],
-        *,
-        today: int | None = None,
-        actor: str,
-        now: datetime,
-    ) -> int:
+        self, tenant: str, subject: str, enrolment_day: int | None,
+        observations: Sequence[Observation], *, today: int | None = None, actor: str, now: datetime,
+    ) -> int:  # fmt: skip
         """Append to a subject's running record; return how many observations it has now.
 
-        Parameters
-        ----------
-        today
-            Day since onset on which this comes, where it is known: values may be of earlier days.
+        `today` is the day since onset on which they come, where it is known: they may be older.
 
         Raises
         ------
         ForecastRefused
             The day of enrolment is missing the first time or differs, or another value is already
-            on record: nothing is overwritten. Or the person has withdrawn consent, no forecast
-            would read a value, or its day has not come yet.
+            on record: nothing is overwritten. Or consent is withdrawn, or a value is read by no
+            forecast or of a day to come.
         """
         require_possible(observations)
         require_past(observations, today)

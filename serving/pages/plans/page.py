@@ -14,7 +14,7 @@ from serving.http.decoding import RequestInvalid
 from serving.pages.charts import intervals
 from serving.pages.forms import to_number
 from serving.pages.page import HOME, Answer, Field, Visit, go
-from serving.pages.patient import snapshot_for
+from serving.pages.patient import snapshot_for, today_and_alerts
 from serving.pages.plans import form
 from serving.pages.rendering import later
 from serving.pages.words import chance
@@ -112,7 +112,8 @@ def _shown(visit: Visit, task: str, **asked: Any) -> Answer:
     visit.runtime.consents.require(tenant, subject)
     record = visit.runtime.store.record(tenant, subject)
     name = snapshot_for(visit, record[1], task).served.bundle.task.name
-    request = WhatIfRequest(subject=subject, task=name, **asked)
+    today, _ = today_and_alerts(visit)
+    request = WhatIfRequest(subject=subject, task=name, as_of_day=today, **asked)
     reply: Reply = handlers.answer_what_if(visit.call(request, records={subject: record}))
     answer: ForecastAnswer = reply.content
     found = None if answer.what_if is UNSET else answer.what_if

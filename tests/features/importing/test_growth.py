@@ -314,6 +314,16 @@ def work(source, cohort):
 """
 
 
+def test_what_a_killed_import_left_is_gone_with_the_next(tmp_path: Path) -> None:
+    folder, second = tmp_path / "cohort", tmp_path / "february" / "map.toml"
+    import_source(export(tmp_path / "january", [("a", 7, 30, 10)]), folder)
+    export(second.parent, [("b", 40, 31, 10)])
+    for name in (".cohort.00ff.grown", "..cohort.00ff.grown.11ee.draft"):
+        (tmp_path / name / "data").mkdir(parents=True)
+    grow_cohort(second, folder)
+    assert [path.name for path in tmp_path.glob(".*")] == []
+
+
 def test_killed_at_any_moment_the_old_or_the_new_cohort_is_there_whole(tmp_path: Path) -> None:
     folder, second = tmp_path / "cohort", tmp_path / "february" / "map.toml"
     old = import_source(export(tmp_path / "january", [("a", 7, 30, 10)]), folder).cohort.digest
