@@ -71,8 +71,7 @@ def grow(folder: Path, gather: Callable[[], Gathered], *, strict: bool = False) 
         contradicts what is known of people for life; nothing was changed.
     """
     with held(folder):
-        # Of an import that was killed: the grown cohort, and the draft that becomes it.
-        grown = f".{folder.name}.*.{GROWN}"
+        grown = f".{folder.name}.*.{GROWN}"  # Of an import that was killed, and its draft.
         for left in [*folder.parent.glob(grown), *folder.parent.glob(f".{grown}.*.draft")]:
             shutil.rmtree(left)
         cohort, chain = _sound(folder)

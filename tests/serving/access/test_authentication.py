@@ -266,6 +266,7 @@ EVERY_SCOPE = sorted(SCOPES)
 OPEN = {
     "/auth/token", "/cds-services", "/readyz", "/livez", "/healthz", "/openapi.json", "/about",
     "/.well-known/smart-configuration", "/fhir/metadata", "/fhir/OperationDefinition/evaluate",
+    "/fhir/OperationDefinition/whatif",
 }  # fmt: skip
 
 

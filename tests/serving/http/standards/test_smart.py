@@ -32,7 +32,7 @@ def test_a_backend_service_finds_out_where_and_how_it_gets_a_token(
     assert {"client-confidential-asymmetric", "permission-v1", "permission-v2"} == set(
         told["capabilities"]
     )
-    kinds = ("Condition", "Observation", "Patient", "Procedure", "RiskAssessment")
+    kinds = ("CarePlan", "Condition", "Observation", "Patient", "Procedure", "RiskAssessment")
     assert set(told["scopes_supported"]) == {
         "forecast", "cds", *(f"system/{kind}.rs" for kind in kinds),
     }  # fmt: skip
