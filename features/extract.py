@@ -12,7 +12,6 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from uuid import uuid4
 
 import duckdb
 import pandas as pd
@@ -25,6 +24,7 @@ from contracts.errors import ContractError, Problem, grouped
 from features.cohort import read_cohort, replace_events
 from features.minutes import CONSTANTS, MINUTES_FOLDER, QUERY, days_of, minute_files
 from features.plausibility import plausible_events
+from stores.folders import draft_of
 
 DAYS_FOLDER = "recordings/days"
 DIGEST = b"made_from"
@@ -152,7 +152,7 @@ def read_days(folder: Path) -> pd.DataFrame:
 
 def _write_days(table: pa.Table, digest: bytes, file: Path) -> None:
     """Write a subject's days whole or not at all: a reader never sees half a file."""
-    draft = file.with_name(f".{file.name}.{uuid4().hex}")
+    draft = draft_of(file)
     pq.write_table(table.replace_schema_metadata({DIGEST: digest}), draft)
     draft.replace(file)
 

@@ -1,4 +1,4 @@
-"""Replaces a folder as a whole, and lets one program at a time do it."""
+"""Replaces a file or a folder as a whole, and lets one program at a time do it to a folder."""
 
 from __future__ import annotations
 
@@ -7,12 +7,26 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
+from uuid import uuid4
 
 from contracts.errors import ContractError
 
 _HERE, _EXCHANGE = -100, 2
 """AT_FDCWD and RENAME_EXCHANGE of Linux (renameat2(2))."""
+
+
+def draft_of(path: Path, kind: str = "draft") -> Path:
+    """Return a hidden name beside a path, of its own, to write under until all of it is there."""
+    return path.with_name(f".{path.name}.{uuid4().hex}.{kind}")
+
+
+def drafts_left(path: Path, kind: str = "draft") -> Iterator[Path]:
+    """Yield the drafts of a kind that killed programs left beside a path, and drafts of these."""
+    drafts = f".{escape(path.name)}.*.{kind}"
+    yield from path.parent.glob(drafts)
+    yield from path.parent.glob(f".{drafts}.*.draft")
 
 
 @contextmanager

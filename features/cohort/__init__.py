@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import meds
 import numpy as np
@@ -45,6 +44,7 @@ from features.cohort.metadata import (
 )
 from features.cohort.splits import read_splits
 from features.cohort.stored import faults_as_problems
+from stores.folders import draft_of
 
 DATA_FILE = f"{meds.data_subdirectory}/0.parquet"
 IMPORT_REPORT = "metadata/import.json"
@@ -113,7 +113,7 @@ def new_cohort(
         The destination exists and is not an empty folder, or can't be written.
     """
     check_new(folder)
-    draft = folder.with_name(f".{folder.name}.{uuid4().hex}.draft")
+    draft = draft_of(folder)
     try:
         for part in (meds.data_subdirectory, "metadata"):
             (draft / part).mkdir(parents=True)
@@ -226,7 +226,7 @@ def replace_events(folder: Path, events: pd.DataFrame) -> Cohort:
     )  # fmt: skip
     if problems:
         raise CohortInvalid(problems)
-    fresh = folder.with_name(f".{folder.name}.{uuid4().hex}.fresh")
+    fresh = draft_of(folder, "fresh")
     try:
         with new_cohort(fresh, provenance) as draft:
             write_events(_table(events), draft / DATA_FILE)

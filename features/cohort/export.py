@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from uuid import uuid4
 
 import meds
 import pandas as pd
@@ -14,6 +13,7 @@ from contracts.errors import ContractError
 from contracts.vocabulary import Additions, Kind, added_among, vocabulary
 from contracts.vocabulary.additions import VOCABULARY_FILE, as_toml
 from features.cohort.metadata import code_table
+from stores.folders import draft_of
 
 
 def export(cohort: Cohort, folder: Path, destination: Path, form: str) -> list[Path]:
@@ -47,7 +47,7 @@ def export(cohort: Cohort, folder: Path, destination: Path, form: str) -> list[P
         )
     if form not in {"meds", "csv"}:
         raise ContractError(f"{form!r} is not an export format", "use meds or csv")
-    draft = destination.with_name(f".{destination.name}.{uuid4().hex}.draft")
+    draft = draft_of(destination)
     try:
         draft.mkdir(parents=True)
         if form == "meds":

@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
 
 import meds
 import pandas as pd
@@ -45,7 +44,7 @@ from features.importing.writing import Changes, Earlier, Imported, Target, write
 from features.measurements.identity import servers
 from features.measurements.people import AGE
 from features.recording import Collected
-from stores.folders import exchange, held
+from stores.folders import draft_of, drafts_left, exchange, held
 
 OLD, NEW = " before", " after"
 GROWN = "grown"
@@ -71,15 +70,14 @@ def grow(folder: Path, gather: Callable[[], Gathered], *, strict: bool = False) 
         contradicts what is known of people for life; nothing was changed.
     """
     with held(folder):
-        grown = f".{folder.name}.*.{GROWN}"  # Of an import that was killed, and its draft.
-        for left in [*folder.parent.glob(grown), *folder.parent.glob(f".{grown}.*.draft")]:
+        for left in drafts_left(folder, GROWN):
             shutil.rmtree(left)
         cohort, chain = _sound(folder)
         gathered = gather()
         _require_alike(gathered, cohort, chain)
         if gathered.digest in {entry.source_digest for entry in chain}:
             return Imported(cohort=cohort, read=(), changes=Changes(is_known=True))
-        fresh = folder.with_name(f".{folder.name}.{uuid4().hex}.{GROWN}")
+        fresh = draft_of(folder, GROWN)
         try:
             earlier, own = _with_earlier(folder, cohort, chain, gathered)
             target = Target(destination=fresh, strict=strict)

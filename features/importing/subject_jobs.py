@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pandas as pd
 
@@ -25,6 +24,7 @@ from contracts.vocabulary.additions import as_toml, parse_additions
 from features.importing.collect import collect
 from features.importing.import_map import ImportMap
 from features.recording import BY_SUBJECT, Collected, SourceFile
+from stores.folders import draft_of
 
 INDEX = "index.json"
 
@@ -127,7 +127,7 @@ def job_results(jobs: Sequence[SubjectJob]) -> Iterator[Collected]:
 
 def _keep(collected: Collected, folder: Path, digest: str) -> None:
     """Write into a draft that takes the folder's name when it is complete."""
-    draft = folder.with_name(f".{folder.name}.{uuid4().hex}")
+    draft = draft_of(folder)
     draft.mkdir(parents=True)
     names: dict[str, list[list[str]]] = {}
     for part in BY_SUBJECT:

@@ -12,7 +12,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from uuid import uuid4
 
 import meds
 import pyarrow as pa
@@ -36,6 +35,7 @@ from features.simulate.truth import (
     outcome_table,
     truth_folder,
 )
+from stores.folders import draft_of
 
 
 def shard_count(subjects: int) -> int:
@@ -80,7 +80,7 @@ def write_simulated(
             f"{truth} exists already", "name a new cohort folder, or remove it first"
         )
     samples: list[Sample] = []
-    draft_truth = truth.with_name(f".{truth.name}.{uuid4().hex}.draft")
+    draft_truth = draft_of(truth)
     try:
         with new_cohort(folder, provenance(subjects, seed, scenario)) as draft:
             for part in (LATENT_FOLDER, COURSE_FOLDER, OUTCOME_FOLDER):

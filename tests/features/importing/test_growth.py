@@ -314,12 +314,13 @@ def work(source, cohort):
 """
 
 
-def test_what_a_killed_import_left_is_gone_with_the_next(tmp_path: Path) -> None:
-    folder, second = tmp_path / "cohort", tmp_path / "february" / "map.toml"
+@pytest.mark.parametrize("name", ["cohort", "ours [1]"])
+def test_what_a_killed_import_left_is_gone_with_the_next(tmp_path: Path, name: str) -> None:
+    folder, second = tmp_path / name, tmp_path / "february" / "map.toml"
     import_source(export(tmp_path / "january", [("a", 7, 30, 10)]), folder)
     export(second.parent, [("b", 40, 31, 10)])
-    for name in (".cohort.00ff.grown", "..cohort.00ff.grown.11ee.draft"):
-        (tmp_path / name / "data").mkdir(parents=True)
+    for left in (f".{name}.00ff.grown", f"..{name}.00ff.grown.11ee.draft"):
+        (tmp_path / left / "data").mkdir(parents=True)
     grow_cohort(second, folder)
     assert [path.name for path in tmp_path.glob(".*")] == []
 
