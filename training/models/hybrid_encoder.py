@@ -22,7 +22,12 @@ from torch import Tensor, nn
 from contracts.priors import FLAT, RecoveryPrior
 from contracts.sequences import SequenceBatch
 from training.models.layers.emissions import Emissions, window_sums
-from training.models.layers.fitted_population import Scores, fit_population, outcome_scores
+from training.models.layers.fitted_population import (
+    Scores,
+    fit_gain,
+    fit_population,
+    outcome_scores,
+)
 from training.models.layers.hybrid_head import ONSET, ORIGIN, REFERENCE_DOSE_MIN
 from training.models.layers.input_columns import InputColumns
 from training.models.layers.modality_evidence import (
@@ -172,7 +177,10 @@ class HybridEncoder(ModalityEncoder):
         enrolled_BW = _since_enrolment(day_BW, days_BT, origin_B)
         outcomes = outcome_scores(train, self.inputs.worst, self.inputs.best)
         past = Scores(share=share_BW, count=count_BW, onset=day_BW, enrolled=enrolled_BW)
-        fit_population(self.curves, self.log_noise, past, outcomes, whole=self.starts_flat)
+        scores = past.beside(outcomes)
+        if self.starts_flat:
+            fit_population(self.curves, self.log_noise, scores)
+        fit_gain(self.curves, self.log_noise, scores)
         return self.log_noise.detach() if self.starts_flat else None
 
     def _context(

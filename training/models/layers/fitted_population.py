@@ -10,11 +10,10 @@ Letters: B pairs, W windows of past days and horizons, H horizons, P curves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from contracts.sequences import SequenceBatch
@@ -49,52 +48,54 @@ class Scores:
     onset: Tensor
     enrolled: Tensor
 
-    def of(self, pairs: NDArray[np.int64], seen_W: Tensor) -> Scores:
-        """Return those of some pairs in some columns."""
-        return Scores(
-            **{
-                name: getattr(self, name)[torch.from_numpy(pairs)][:, seen_W]
-                for name in self.__slots__
-            }
-        )
+    def beside(self, later: Scores) -> Scores:
+        """Return them with later ones of the same people, without columns in which nobody has one.
+
+        Of many people some, spread over all of them.
+        """
+        both = {name: torch.cat([getattr(self, name), getattr(later, name)], 1) for name in NAMES}
+        chosen = torch.from_numpy(_spread_out(len(both["count"])))
+        seen_W = both["count"][chosen].sum(dim=0) > 0
+        return Scores(**{name: both[name][chosen][:, seen_W] for name in NAMES})
 
 
-def fit_population(
-    curves: RecoveryCurves, log_noise: nn.Parameter, past: Scores, outcomes: Scores, *, whole: bool
-) -> None:
-    """Set the gain after enrolment so that the scores of people are as likely as they can be.
+NAMES = tuple(each.name for each in fields(Scores))
+
+
+def fit_population(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores) -> None:
+    """Set groups, shares and noise so that the scores of people are as likely as they can be.
 
     Parameters
     ----------
     curves, log_noise
         What is fitted, from where it stands.
-    past, outcomes
-        Scores before each origin and after it.
-    whole
-        Groups, shares and noise are fitted before it, as if nothing were gained. Both at once
-        would share among themselves what clocks of onset and of enrolment explain alike.
+    scores
+        Before each origin and after it.
     """
-    both = Scores(
-        **{
-            name: torch.cat([getattr(past, name), getattr(outcomes, name)], dim=1)
-            for name in Scores.__slots__
-        }
-    )
-    chosen = _spread_out(len(both.share))
-    seen_W = both.count[chosen].sum(dim=0) > 0
-    if not seen_W.any():
-        return
-    scores = both.of(chosen, seen_W)
-    if whole:
-        groups = [curves.mean_G3, curves.log_spread_G3, curves.share_logit_G, log_noise]
-        _ascend(groups, curves, log_noise, scores)
+    groups = [curves.mean_G3, curves.log_spread_G3, curves.share_logit_G, log_noise]
+    _ascend(groups, curves, log_noise, scores)
+
+
+def fit_gain(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores) -> None:
+    """Set what is gained after enrolment so that the scores of people are as likely as can be.
+
+    It comes after the population where that is fitted too: both at once would share among
+    themselves what clocks of onset and of enrolment explain alike.
+
+    Parameters
+    ----------
+    curves, log_noise, scores
+        As of `fit_population`; groups and noise stay.
+    """
     _ascend(curves.gain_parameters(), curves, log_noise, scores)
 
 
 def _ascend(
     fitted: list[nn.Parameter], curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores
 ) -> None:
-    """Move some parameters to where the scores are most likely."""
+    """Move some parameters to where the scores are most likely; nowhere without any."""
+    if not scores.count.any():
+        return
     before = [parameter.detach().clone() for parameter in fitted]
     adam = torch.optim.Adam(fitted, lr=PACE)
     with torch.enable_grad():

@@ -12,7 +12,7 @@ from contracts.priors import FLAT, RecoveryPrior, shipped_prior
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.models.architectures import new_network
-from training.models.layers.fitted_population import Scores, fit_population
+from training.models.layers.fitted_population import NAMES, Scores, fit_gain, fit_population
 from training.models.layers.recovery_curves import RecoveryCurves, level, score_log_likelihood
 
 PEOPLE = 80
@@ -74,7 +74,7 @@ def evidence(curves: RecoveryCurves, log_noise: Tensor, scores: Scores) -> float
 
 
 def part(scores: Scores, *, people: slice = slice(None), columns: slice = slice(None)) -> Scores:
-    return Scores(**{name: getattr(scores, name)[people, columns] for name in Scores.__slots__})
+    return Scores(**{name: getattr(scores, name)[people, columns] for name in NAMES})
 
 
 FIRST, LATER, ODD, EVEN = slice(0, 1), slice(1, None), slice(1, None, 2), slice(0, None, 2)
@@ -83,8 +83,10 @@ FIRST, LATER, ODD, EVEN = slice(0, 1), slice(1, None), slice(1, None, 2), slice(
 def fit(scores: Scores, *, published: bool = False) -> tuple[RecoveryCurves, nn.Parameter]:
     prior = shipped_prior("stroke-upper-limb") if published else FLAT
     curves, log_noise = fresh(prior)
-    past, later = part(scores, columns=FIRST), part(scores, columns=LATER)
-    fit_population(curves, log_noise, past, later, whole=not published)
+    both = part(scores, columns=FIRST).beside(part(scores, columns=LATER))
+    if not published:
+        fit_population(curves, log_noise, both)
+    fit_gain(curves, log_noise, both)
     return curves, log_noise
 
 
@@ -116,8 +118,9 @@ def test_the_noise_of_exact_scores_is_less_than_that_of_scattered_ones() -> None
 
 def test_without_any_score_nothing_changes() -> None:
     curves, log_noise = fresh()
-    nothing = Scores(**dict.fromkeys(Scores.__slots__, torch.zeros(5, 2)))
-    fit_population(curves, log_noise, nothing, nothing, whole=True)
+    nothing = Scores(**dict.fromkeys(NAMES, torch.zeros(5, 2)))
+    fit_population(curves, log_noise, nothing.beside(nothing))
+    fit_gain(curves, log_noise, nothing.beside(nothing))
     before, noise = fresh()
     assert all(map(torch.equal, curves.parameters(), before.parameters()))
     assert torch.equal(log_noise, noise)
