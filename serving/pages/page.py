@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
+from urllib.parse import quote
 
 import msgspec
 
@@ -19,6 +20,8 @@ from serving.schemas import SubjectId
 from serving.state.people.sessions import Session
 
 HOME = "/pages"
+ADDRESS = "/:?#[]@!$&'()*+,;=%"
+"""What an address has besides letters and digits (RFC 3986)."""
 Kind = Literal["text", "long", "number", "date", "choice", "hidden", "password"]
 
 
@@ -175,5 +178,5 @@ class Page:
 
 
 def go(location: str, *cookies: str) -> Answer:
-    """Send the browser to another page."""
-    return Answer(status=303, location=location, cookies=cookies)
+    """Send the browser to another page; what no header can hold of its address is encoded."""
+    return Answer(status=303, location=quote(location, safe=ADDRESS), cookies=cookies)
