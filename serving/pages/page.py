@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from contracts.observation import Observation
 from serving.access.sign_in import Role, scopes_of_roles
 from serving.access.trust import Caller
 from serving.http.calls import Call, Reply
@@ -136,6 +137,18 @@ class Visit:
             raise RequestInvalid(
                 "the patient's identifier is not valid", "open the patient from the caseload"
             ) from None
+
+    def record(self) -> tuple[int, list[Observation]]:
+        """Return day of enrolment and observations of the patient in the path.
+
+        Raises
+        ------
+        ConsentWithdrawn, NotOnRecord
+            The patient has withdrawn consent, or the ward has nothing on record of them.
+        """
+        tenant, subject = self.caller.tenant, self.subject
+        self.runtime.consents.require(tenant, subject)
+        return self.runtime.store.record(tenant, subject)
 
     def call(
         self, body: Any = None, *, query: Mapping[str, str] | None = None,

@@ -42,7 +42,7 @@ def record_score(visit: Visit) -> Answer:
     """Put a score on record."""
     code, day = visit.form["code"], to_whole(visit.form["day"], "the day")
     value = to_number(visit.form["value"], "the score")
-    _, record = visit.runtime.store.record(visit.caller.tenant, visit.subject)
+    _, record = visit.record()
     there = [o.value for o in record if (o.code, o.day_since_onset) == (code, day)]
     if there and there != [value]:
         raise ForecastRefused(
@@ -60,7 +60,7 @@ def correction_fields(
     visit: Visit, on_record: tuple[int, Sequence[Observation]] | None = None
 ) -> list[Field]:
     """Return the fields that correct a score on record, where it was read already or not."""
-    enrolment, record = on_record or visit.runtime.store.record(visit.caller.tenant, visit.subject)
+    enrolment, record = on_record or visit.record()
     scores = [
         (
             f"{o.code} {o.day_since_onset}",

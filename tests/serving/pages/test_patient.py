@@ -12,6 +12,9 @@ import pytest
 
 from contracts.observation import Observation
 from serving.http.runtime import Runtime
+from serving.pages.forms import token_for
+from serving.pages.page import Page
+from serving.pages.table import PAGES
 from serving.state.people import sessions
 from tests.serving.pages.conftest import ARM, STEPS, Browser
 
@@ -184,6 +187,24 @@ def test_a_patient_of_another_ward_is_not_there(browser: Browser, a_course: Any)
     browser.sign_in("clinician", tenant="other")
     browser.open(P, status=404)
     assert "P-1" not in browser.open("/pages/patients")
+
+
+@pytest.mark.parametrize(
+    "page", [each for each in PAGES if "{subject}" in each.path], ids=lambda page: page.path
+)
+def test_no_page_or_form_tells_a_score_of_somebody_who_withdrew_consent(
+    browser: Browser, runtime: Runtime, page: Page
+) -> None:
+    browser.sign_in("clinician")
+    browser.add("P-1", (ARM, 20, 41.7), day=6)
+    runtime.consents.set("ward", "P-1", "withdrawn", actor="tests", now=datetime.now(UTC))
+    path = page.path.format(subject="P-1")
+    if page.method == "GET":
+        assert "41.7" not in browser.open(path, status=422)
+        return
+    held, form = browser.http.cookies["rehabcast-session"], {"code": ARM, "value": "3", "day": "20"}
+    for token in ("of another form", token_for(held, path)):
+        assert "41.7" not in browser.send(path, form, token=token).text
 
 
 def test_a_new_patient_is_put_on_record_by_dates(browser: Browser, runtime: Runtime) -> None:
