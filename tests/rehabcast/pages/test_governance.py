@@ -34,8 +34,13 @@ def test_the_room_shows_what_serves_and_that_the_ledger_verifies(browser: Browse
     page = browser.open(ROOM)
     assert "The ledger verifies" in page
     assert "one-person trial" in page
-    assert "Override by A. Tester" in page
     version = browser.open(VERSION)
+    with closing(open_ledger(Settings())) as ledger:
+        champion = ledger.champion("arm")
+    assert champion.override_until != champion.valid_until
+    for each in (page, version):
+        assert f"Override by A. Tester until {champion.valid_until.date()}: A golden" in each
+        assert str(champion.override_until)[:10] not in each
     assert "signature was verified" in version
     assert "no group forecast less accurately" in version
     assert "approval" in browser.open(f"{ROOM}/ledger")
