@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sqlalchemy.pool import QueuePool
 
+from audits.ledger.ledger import Ledger
 from audits.ledger.storage import trail_table
+from rehabcast import identity
 from rehabcast.identity import open_ledger
 from rehabcast.settings import Settings
 from tests.serving.pages.conftest import Browser
@@ -73,6 +76,26 @@ def test_a_board_takes_a_model_out_of_service_and_the_gate_decides_what_returns(
             assert "Nothing was put on record" in refused.text
         assert ledger.champion("arm").revoked == WHY
         ledger.verify()
+
+
+def test_a_decision_leaves_no_connection_to_the_ledger_open(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Ledger] = []
+
+    class Remembered(Ledger):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            opened.append(self)
+
+    monkeypatch.setattr(identity, "Ledger", Remembered)
+    decide(browser, "revoke", "Olga", "operator")
+    decide(browser, "approve", "Mia", "ml-owner", role="ml-owner")
+    decide(browser, "promote", "Mia", "ml-owner")
+    decide(browser, "rollback", "Gus", "governance", epoch="1")
+    assert opened
+    pools = [ledger.engine.pool for ledger in opened]
+    assert all(isinstance(pool, QueuePool) and pool.checkedin() == 0 for pool in pools)
 
 
 def test_two_approvers_at_once_are_both_in_the_ledger(browser: Browser) -> None:
