@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy.pool import QueuePool
 
 from audits.ledger.ledger import Ledger
+from audits.ledger.records import Role
 from audits.ledger.storage import trail_table
+from contracts.verdict import Outcome, Verdict
 from rehabcast import identity
 from rehabcast.identity import open_ledger
 from rehabcast.settings import Settings
+from tests.rehabcast.pages.conftest import WhileItsAuditIsValid
 from tests.serving.pages.conftest import Browser
 
 # MLflow uses what others deprecate; nothing of ours does.
@@ -76,6 +80,28 @@ def test_a_board_takes_a_model_out_of_service_and_the_gate_decides_what_returns(
             assert "Nothing was put on record" in refused.text
         assert ledger.champion("arm").revoked == WHY
         ledger.verify()
+
+
+def test_an_earlier_champion_that_comes_back_is_shown_as_the_champion(browser: Browser) -> None:
+    now = WhileItsAuditIsValid.now()
+    verdict = Verdict(
+        model_version="arm/2", bundle_digest="b" * 64, predictions_digest="a" * 64,
+        policy_digest="c" * 64, data_digest="d" * 64, code_digest="e" * 64, simulated=True,
+        outcome=Outcome.PASS, findings=(),
+    )  # fmt: skip
+    with closing(open_ledger(Settings())) as ledger:
+        audit = ledger.record_audit(
+            verdict, "f" * 64, actor="ann", now=now, valid_until=now + timedelta(days=9)
+        )
+        for role, person in zip(Role, ("mia", "gus"), strict=True):
+            ledger.approve(audit, role, person=person, reason=WHY, now=now)
+        ledger.promote(audit, seen_epoch=1, actor="bob", now=now)
+    browser.sign_in("governance")
+    on = f"{ROOM}/arm/2"
+    back = browser.send(f"{on}/rollback", {"reason": WHY, "epoch": "1"}, on=on)
+    assert back.url.path == VERSION
+    assert "The version is the champion" in back.text
+    assert "change number 3" in back.text
 
 
 def test_a_decision_leaves_no_connection_to_the_ledger_open(
