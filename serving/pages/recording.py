@@ -21,7 +21,7 @@ from serving.monitoring.answers import AlertDecisionRequest
 from serving.pages.forms import to_date, to_number, to_whole
 from serving.pages.page import HOME, Answer, Field, Visit, go
 from serving.pages.rendering import later
-from serving.pages.words import DECISIONS, OUTCOMES, code_name, number
+from serving.pages.words import DECISIONS, OUTCOMES, code_name, is_kind, number
 from serving.schemas import FeedbackRequest, ObservationsRequest, SubjectId
 from serving.state.watch.caseload import read_recent
 
@@ -70,7 +70,8 @@ def correction_fields(
             ),
         )
         for o in reversed(record)
-        if o.value is not None and o.day_since_onset is not None and _is_score(o.code)
+        if o.value is not None and o.day_since_onset is not None
+        and is_kind(o.code, Kind.ASSESSMENT)
     ]  # fmt: skip
     return [
         Field(name="which", label=later("Score that is wrong"), kind="choice", choices=scores),
@@ -259,11 +260,6 @@ def _facts(visit: Visit) -> list[Code]:
         for code in dict.fromkeys(codes)
         if code in known and known[code].kind is Kind.PERSON and code != ONSET
     ]
-
-
-def _is_score(code: str) -> bool:
-    entry = vocabulary().get(code)
-    return entry is not None and entry.kind is Kind.ASSESSMENT
 
 
 def _back(visit: Visit, done: str) -> Answer:
