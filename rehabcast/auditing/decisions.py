@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -46,32 +47,32 @@ def run_approval(
         raise ContractError(f"{role!r} is not a role", f"use --role {' or --role '.join(Role)}")
     split_version(model_version)
     settings = Settings()
-    ledger = open_ledger(settings)
-    audit = ledger.latest_audit(model_version)
-    if audit is None:
-        raise EvidenceMissing(
-            f"{model_version} has no audit", f"run `rehabcast audit {model_version}` first"
+    with closing(open_ledger(settings)) as ledger:
+        audit = ledger.latest_audit(model_version)
+        if audit is None:
+            raise EvidenceMissing(
+                f"{model_version} has no audit", f"run `rehabcast audit {model_version}` first"
+            )
+        _, digest = fetch_report(settings, find(settings.store, model_version))
+        if digest != audit.report_digest:
+            raise EvidenceMissing(
+                f"{model_version}: the report in its run is not that of its last audit",
+                f"run `rehabcast audit {model_version}` again",
+            )
+        approval = ledger.approve(
+            audit,
+            Role(role),
+            person=actor_of(settings, ledger) if person is None else person,
+            reason=reason,
+            now=datetime.now(UTC),
         )
-    _, digest = fetch_report(settings, find(settings.store, model_version))
-    if digest != audit.report_digest:
-        raise EvidenceMissing(
-            f"{model_version}: the report in its run is not that of its last audit",
-            f"run `rehabcast audit {model_version}` again",
+        say_if_trial(ledger)
+        return ApprovalResult(
+            approval=approval,
+            report_digest=audit.report_digest,
+            outcome=audit.outcome,
+            approved_by={given.role: given.person for given in ledger.approvals(audit)},
         )
-    approval = ledger.approve(
-        audit,
-        Role(role),
-        person=actor_of(settings, ledger) if person is None else person,
-        reason=reason,
-        now=datetime.now(UTC),
-    )
-    say_if_trial(ledger)
-    return ApprovalResult(
-        approval=approval,
-        report_digest=audit.report_digest,
-        outcome=audit.outcome,
-        approved_by={given.role: given.person for given in ledger.approvals(audit)},
-    )
 
 
 def run_promotion(
@@ -89,29 +90,29 @@ def run_promotion(
     bound_registry_calls()
     settings = Settings()
     version = find(settings.store, model_version)
-    ledger = open_ledger(settings)
-    if ledger.latest_audit(model_version) is None:
-        raise PromotionRefused(
-            f"{model_version} has no audit", f"run `rehabcast audit {model_version}`"
+    with closing(open_ledger(settings)) as ledger:
+        if ledger.latest_audit(model_version) is None:
+            raise PromotionRefused(
+                f"{model_version} has no audit", f"run `rehabcast audit {model_version}`"
+            )
+        report, report_digest = fetch_report(settings, version)
+        bundle = open_bundle(settings, version)
+        champion = pass_gate(
+            ledger,
+            model_version=model_version,
+            presented=PresentedEvidence(
+                bundle_digest=bundle.digest,
+                report=report.verdict,
+                report_digest=report_digest,
+                policy_digest=policy_for(settings, bundle).digest,
+            ),
+            actor=actor_of(settings, ledger) if actor is None else actor,
+            now=datetime.now(UTC),
+            override=override,
         )
-    report, report_digest = fetch_report(settings, version)
-    bundle = open_bundle(settings, version)
-    champion = pass_gate(
-        ledger,
-        model_version=model_version,
-        presented=PresentedEvidence(
-            bundle_digest=bundle.digest,
-            report=report.verdict,
-            report_digest=report_digest,
-            policy_digest=policy_for(settings, bundle).digest,
-        ),
-        actor=actor_of(settings, ledger) if actor is None else actor,
-        now=datetime.now(UTC),
-        override=override,
-    )
-    is_mirrored = try_to_show_champion(settings, ledger, champion)
-    say_if_trial(ledger)
-    return promotion_result(champion, ledger, is_mirrored=is_mirrored)
+        is_mirrored = try_to_show_champion(settings, ledger, champion)
+        say_if_trial(ledger)
+        return promotion_result(champion, ledger, is_mirrored=is_mirrored)
 
 
 def run_revocation(model: str, *, reason: str, actor: str | None = None) -> PromotionResult:
@@ -120,11 +121,11 @@ def run_revocation(model: str, *, reason: str, actor: str | None = None) -> Prom
     from rehabcast.identity import actor_of, open_ledger
 
     settings = Settings()
-    ledger = open_ledger(settings)
-    actor = actor_of(settings, ledger) if actor is None else actor
-    champion = ledger.revoke(model, actor=actor, reason=reason, now=datetime.now(UTC))
-    is_mirrored = try_to_show_champion(settings, ledger, champion)
-    return promotion_result(champion, ledger, is_mirrored=is_mirrored)
+    with closing(open_ledger(settings)) as ledger:
+        actor = actor_of(settings, ledger) if actor is None else actor
+        champion = ledger.revoke(model, actor=actor, reason=reason, now=datetime.now(UTC))
+        is_mirrored = try_to_show_champion(settings, ledger, champion)
+        return promotion_result(champion, ledger, is_mirrored=is_mirrored)
 
 
 def run_rollback(
@@ -136,9 +137,11 @@ def run_rollback(
     from rehabcast.identity import actor_of, open_ledger, say_if_trial
 
     settings = Settings()
-    ledger = open_ledger(settings)
-    actor = actor_of(settings, ledger) if actor is None else actor
-    champion = roll_back(ledger, model, to_epoch, actor=actor, reason=reason, now=datetime.now(UTC))
-    is_mirrored = try_to_show_champion(settings, ledger, champion)
-    say_if_trial(ledger)
-    return promotion_result(champion, ledger, is_mirrored=is_mirrored)
+    with closing(open_ledger(settings)) as ledger:
+        actor = actor_of(settings, ledger) if actor is None else actor
+        champion = roll_back(
+            ledger, model, to_epoch, actor=actor, reason=reason, now=datetime.now(UTC)
+        )
+        is_mirrored = try_to_show_champion(settings, ledger, champion)
+        say_if_trial(ledger)
+        return promotion_result(champion, ledger, is_mirrored=is_mirrored)

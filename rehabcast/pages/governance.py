@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from audits.ledger.identity import Identities
@@ -29,6 +29,7 @@ from rehabcast.signed_artifacts import fetch_report
 from serving.access.trust import DEVELOPMENT
 from serving.http.decoding import RequestInvalid
 from serving.http.refusals import RequestRefused
+from serving.pages.forms import to_date
 from serving.pages.page import HOME, Answer, Field, Visit, go
 from serving.pages.rendering import later
 from training.registry.model_versions import find
@@ -132,7 +133,7 @@ def promote(visit: Visit) -> Answer:
 def override(visit: Visit) -> Answer:
     """Make a version the champion whose audit did not pass, by name, reason, date and use."""
     _require_trial()
-    until = _day(visit.form["until"])
+    until = to_date(visit.form["until"], "the date")
     given = Override(
         approver=_name_of(visit), reason=visit.form["reason"], restricted_use=visit.form["use"],
         until=datetime(until.year, until.month, until.day, tzinfo=UTC),
@@ -156,10 +157,10 @@ def rollback(visit: Visit) -> Answer:
         raise RequestInvalid(
             "the number of the change is not a whole number", "write 1, for example"
         )
-    run_rollback(
+    again = run_rollback(
         visit.parameters["model"], int(said), reason=visit.form["reason"], actor=_name_of(visit)
     )
-    return go(f"{ROOM}?done=rollback")
+    return go(f"{ROOM}/{again.model_version}?done=promoted")
 
 
 def _ledger() -> Ledger:
@@ -241,13 +242,6 @@ def _said(entry: Entry) -> str:
     said = (details.get("reason"), details.get("why"), champion.get("revoked"),
             champion.get("reason"), details.get("outcome"))  # fmt: skip
     return next((str(each) for each in said if each), "")
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise RequestInvalid("the date is not one", "write it as 2026-01-31") from None
 
 
 def _back(visit: Visit, done: str) -> Answer:

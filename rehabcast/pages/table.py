@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from rehabcast.pages import bench, governance
+from rehabcast.pages.governance import ROOM
 from serving.access.sign_in import Role
 from serving.pages.page import HOME, Page
 from serving.pages.table import PAGES
 
 TEMPLATES = Path(__file__).parent / "templates"
-ROOM = f"{HOME}/governance"
 VERSION = f"{ROOM}/{{model}}/{{number}}"
 READERS = frozenset({Role.GOVERNANCE, Role.ML_OWNER, Role.OPERATOR})
 DECIDERS = frozenset({Role.GOVERNANCE, Role.ML_OWNER})

@@ -189,11 +189,12 @@ def banner(served: ServedModel, beside: Sequence[Outside] = ()) -> str:
         rules = ", ".join(f"“{rule}”" for rule in not_shown.everyone)
         own = f" The audit has not shown for anyone that it keeps {rules}."
     own += f" This patient: {'; '.join(why_outside(beside))}." if beside else ""
-    return (
+    said = (
         f"OVERRIDE: the audit ended in {str(served.audit_status.outcome)!r}. Allowed by"
-        f" {override.approver} until {override.until[:10]}: {override.reason}. Only for:"
-        f" {override.restricted_use}{'.' if own else ''}{own}"
+        f" {override.approver} until {override.until[:10]}: {override.reason.removesuffix('.')}."
+        f" Only for: {override.restricted_use}"
     )
+    return f"{said.removesuffix('.')}.{own}" if own else said
 
 
 def limits(served: ServedModel) -> list[str]:

@@ -15,6 +15,7 @@ from functools import partial
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from starlette.routing import compile_path
@@ -165,7 +166,7 @@ class Pages:
     def _answer(self, page: Page, visit: Visit, scope: Scope, body: bytes) -> Answer:
         if page.method == "GET":
             if page.roles and visit.session is None:
-                return go(f"{HOME}/sign-in?back={visit.path}")
+                return go(f"{HOME}/sign-in?back={quote(visit.path)}")
             _require_role(page, visit)
             return page.answer(visit)
         forms.require_own_site(scope["headers"])

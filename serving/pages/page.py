@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
+from urllib.parse import quote
 
 import msgspec
 
+from contracts.observation import Observation
 from serving.access.sign_in import Role, scopes_of_roles
 from serving.access.trust import Caller
 from serving.http.calls import Call, Reply
@@ -19,6 +21,8 @@ from serving.schemas import SubjectId
 from serving.state.people.sessions import Session
 
 HOME = "/pages"
+ADDRESS = "/:?#[]@!$&'()*+,;=%"
+"""What an address has besides letters and digits (RFC 3986)."""
 Kind = Literal["text", "long", "number", "date", "choice", "hidden", "password"]
 
 
@@ -134,6 +138,18 @@ class Visit:
                 "the patient's identifier is not valid", "open the patient from the caseload"
             ) from None
 
+    def record(self) -> tuple[int, list[Observation]]:
+        """Return day of enrolment and observations of the patient in the path.
+
+        Raises
+        ------
+        ConsentWithdrawn, NotOnRecord
+            The patient has withdrawn consent, or the ward has nothing on record of them.
+        """
+        tenant, subject = self.caller.tenant, self.subject
+        self.runtime.consents.require(tenant, subject)
+        return self.runtime.store.record(tenant, subject)
+
     def call(
         self, body: Any = None, *, query: Mapping[str, str] | None = None,
         records: Records | None = None,
@@ -175,5 +191,5 @@ class Page:
 
 
 def go(location: str, *cookies: str) -> Answer:
-    """Send the browser to another page."""
-    return Answer(status=303, location=location, cookies=cookies)
+    """Send the browser to another page; what no header can hold of its address is encoded."""
+    return Answer(status=303, location=quote(location, safe=ADDRESS), cookies=cookies)

@@ -41,8 +41,7 @@ MOST_SERIES = 3
 def patient(visit: Visit) -> Answer:
     """Show a patient."""
     subject = visit.subject
-    visit.runtime.consents.require(visit.caller.tenant, subject)
-    enrolment, record = visit.runtime.store.record(visit.caller.tenant, subject)
+    enrolment, record = visit.record()
     snapshot = snapshot_for(visit, record, visit.query.get("task", ""))
     week = from_query(visit.query, "week", int, "a whole number of weeks")
     worth = "worth" in visit.query
@@ -75,8 +74,7 @@ def patient(visit: Visit) -> Answer:
 def family_sheet(visit: Visit) -> Answer:
     """Show a patient's forecast in plain words, for one printed page."""
     subject = visit.subject
-    visit.runtime.consents.require(visit.caller.tenant, subject)
-    enrolment, record = visit.runtime.store.record(visit.caller.tenant, subject)
+    enrolment, record = visit.record()
     snapshot = snapshot_for(visit, record, visit.query.get("task", ""))
     today, _ = today_and_alerts(visit)
     reply = _forecast(visit, snapshot, None, False, (enrolment, record), today)

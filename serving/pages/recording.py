@@ -21,7 +21,7 @@ from serving.monitoring.answers import AlertDecisionRequest
 from serving.pages.forms import to_date, to_number, to_whole
 from serving.pages.page import HOME, Answer, Field, Visit, go
 from serving.pages.rendering import later
-from serving.pages.words import DECISIONS, OUTCOMES, code_name, number
+from serving.pages.words import DECISIONS, OUTCOMES, code_name, is_kind, number
 from serving.schemas import FeedbackRequest, ObservationsRequest, SubjectId
 from serving.state.watch.caseload import read_recent
 
@@ -42,7 +42,7 @@ def record_score(visit: Visit) -> Answer:
     """Put a score on record."""
     code, day = visit.form["code"], to_whole(visit.form["day"], "the day")
     value = to_number(visit.form["value"], "the score")
-    _, record = visit.runtime.store.record(visit.caller.tenant, visit.subject)
+    _, record = visit.record()
     there = [o.value for o in record if (o.code, o.day_since_onset) == (code, day)]
     if there and there != [value]:
         raise ForecastRefused(
@@ -60,7 +60,7 @@ def correction_fields(
     visit: Visit, on_record: tuple[int, Sequence[Observation]] | None = None
 ) -> list[Field]:
     """Return the fields that correct a score on record, where it was read already or not."""
-    enrolment, record = on_record or visit.runtime.store.record(visit.caller.tenant, visit.subject)
+    enrolment, record = on_record or visit.record()
     scores = [
         (
             f"{o.code} {o.day_since_onset}",
@@ -70,7 +70,8 @@ def correction_fields(
             ),
         )
         for o in reversed(record)
-        if o.value is not None and o.day_since_onset is not None and _is_score(o.code)
+        if o.value is not None and o.day_since_onset is not None
+        and is_kind(o.code, Kind.ASSESSMENT)
     ]  # fmt: skip
     return [
         Field(name="which", label=later("Score that is wrong"), kind="choice", choices=scores),
@@ -259,11 +260,6 @@ def _facts(visit: Visit) -> list[Code]:
         for code in dict.fromkeys(codes)
         if code in known and known[code].kind is Kind.PERSON and code != ONSET
     ]
-
-
-def _is_score(code: str) -> bool:
-    entry = vocabulary().get(code)
-    return entry is not None and entry.kind is Kind.ASSESSMENT
 
 
 def _back(visit: Visit, done: str) -> Answer:

@@ -108,9 +108,7 @@ def decide_dose(visit: Visit) -> Answer:
 
 def _shown(visit: Visit, task: str, **asked: Any) -> Answer:
     """Ask the service's own route, which puts its answer on record, and show that."""
-    tenant, subject = visit.caller.tenant, visit.subject
-    visit.runtime.consents.require(tenant, subject)
-    record = visit.runtime.store.record(tenant, subject)
+    subject, record = visit.subject, visit.record()
     name = snapshot_for(visit, record[1], task).served.bundle.task.name
     today, _ = today_and_alerts(visit)
     request = WhatIfRequest(subject=subject, task=name, as_of_day=today, **asked)

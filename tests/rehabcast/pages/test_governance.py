@@ -5,16 +5,23 @@ from __future__ import annotations
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sqlalchemy.pool import QueuePool
 
+from audits.ledger.ledger import Ledger
+from audits.ledger.records import Role
 from audits.ledger.storage import trail_table
+from contracts.verdict import Outcome, Verdict
+from rehabcast import identity
 from rehabcast.identity import open_ledger
 from rehabcast.settings import Settings
+from tests.rehabcast.pages.conftest import WhileItsAuditIsValid
 from tests.serving.pages.conftest import Browser
 
 # MLflow uses what others deprecate; nothing of ours does.
@@ -34,8 +41,13 @@ def test_the_room_shows_what_serves_and_that_the_ledger_verifies(browser: Browse
     page = browser.open(ROOM)
     assert "The ledger verifies" in page
     assert "one-person trial" in page
-    assert "Override by A. Tester" in page
     version = browser.open(VERSION)
+    with closing(open_ledger(Settings())) as ledger:
+        champion = ledger.champion("arm")
+    assert champion.override_until != champion.valid_until
+    for each in (page, version):
+        assert f"Override by A. Tester until {champion.valid_until.date()}: A golden" in each
+        assert str(champion.override_until)[:10] not in each
     assert "signature was verified" in version
     assert "no group forecast less accurately" in version
     assert "approval" in browser.open(f"{ROOM}/ledger")
@@ -68,6 +80,48 @@ def test_a_board_takes_a_model_out_of_service_and_the_gate_decides_what_returns(
             assert "Nothing was put on record" in refused.text
         assert ledger.champion("arm").revoked == WHY
         ledger.verify()
+
+
+def test_an_earlier_champion_that_comes_back_is_shown_as_the_champion(browser: Browser) -> None:
+    now = WhileItsAuditIsValid.now()
+    verdict = Verdict(
+        model_version="arm/2", bundle_digest="b" * 64, predictions_digest="a" * 64,
+        policy_digest="c" * 64, data_digest="d" * 64, code_digest="e" * 64, simulated=True,
+        outcome=Outcome.PASS, findings=(),
+    )  # fmt: skip
+    with closing(open_ledger(Settings())) as ledger:
+        audit = ledger.record_audit(
+            verdict, "f" * 64, actor="ann", now=now, valid_until=now + timedelta(days=9)
+        )
+        for role, person in zip(Role, ("mia", "gus"), strict=True):
+            ledger.approve(audit, role, person=person, reason=WHY, now=now)
+        ledger.promote(audit, seen_epoch=1, actor="bob", now=now)
+    browser.sign_in("governance")
+    on = f"{ROOM}/arm/2"
+    back = browser.send(f"{on}/rollback", {"reason": WHY, "epoch": "1"}, on=on)
+    assert back.url.path == VERSION
+    assert "The version is the champion" in back.text
+    assert "change number 3" in back.text
+
+
+def test_a_decision_leaves_no_connection_to_the_ledger_open(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Ledger] = []
+
+    class Remembered(Ledger):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            opened.append(self)
+
+    monkeypatch.setattr(identity, "Ledger", Remembered)
+    decide(browser, "revoke", "Olga", "operator")
+    decide(browser, "approve", "Mia", "ml-owner", role="ml-owner")
+    decide(browser, "promote", "Mia", "ml-owner")
+    decide(browser, "rollback", "Gus", "governance", epoch="1")
+    assert opened
+    pools = [ledger.engine.pool for ledger in opened]
+    assert all(isinstance(pool, QueuePool) and pool.checkedin() == 0 for pool in pools)
 
 
 def test_two_approvers_at_once_are_both_in_the_ledger(browser: Browser) -> None:

@@ -5,15 +5,26 @@ from __future__ import annotations
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from contracts.observation import Observation
+from contracts.verdict import Outcome
+from serving.forecast.audit_status import ServedModel
+from serving.http.middleware import RequestMiddleware
 from serving.http.runtime import Runtime
+from serving.http.shutdown import Shutdown
+from serving.pages.forms import token_for
+from serving.pages.mounted import Pages
+from serving.pages.page import Page
+from serving.pages.table import PAGES
+from serving.state.champion import Snapshot
+from serving.state.champions import Champions
 from serving.state.people import sessions
-from tests.serving.pages.conftest import ARM, STEPS, Browser
+from tests.serving.pages.conftest import ARM, STEPS, Browser, Fixed
 
 P = "/pages/patients/P-1"
 HOSTILE = """<script>alert(1)</script>"'&\u202e"""
@@ -184,6 +195,45 @@ def test_a_patient_of_another_ward_is_not_there(browser: Browser, a_course: Any)
     browser.sign_in("clinician", tenant="other")
     browser.open(P, status=404)
     assert "P-1" not in browser.open("/pages/patients")
+
+
+@pytest.mark.parametrize("end", ["", "."])
+def test_what_an_override_says_ends_in_one_full_stop(
+    browser: Browser, runtime: Runtime, golden: ServedModel, a_course: Any, end: str
+) -> None:
+    status = replace(
+        golden.audit_status, outcome=Outcome.REVIEW, approver="Dr. A",
+        reason=f"The board waits for spring{end}", restricted_use=f"the study of ward 3{end}",
+    )  # fmt: skip
+    overridden = Fixed(Snapshot(served=replace(golden, audit_status=status)))
+    changed = replace(runtime, champions=Champions({"arm": overridden}))
+    browser.http._transport._asgi.app = RequestMiddleware(  # type: ignore[attr-defined]
+        None, lambda: changed, Shutdown(), Pages(PAGES)  # type: ignore[arg-type]
+    )  # fmt: skip
+    browser.sign_in("clinician")
+    browser.add("P-1", *a_course, day=6)
+    for path in (P, f"{P}/family", f"{P}/whatif"):
+        said = text_of(browser.open(path))
+        assert "The board waits for spring. Only for: the study of ward 3." in said
+        assert ".." not in said
+
+
+@pytest.mark.parametrize(
+    "page", [each for each in PAGES if "{subject}" in each.path], ids=lambda page: page.path
+)
+def test_no_page_or_form_tells_a_score_of_somebody_who_withdrew_consent(
+    browser: Browser, runtime: Runtime, page: Page
+) -> None:
+    browser.sign_in("clinician")
+    browser.add("P-1", (ARM, 20, 41.7), day=6)
+    runtime.consents.set("ward", "P-1", "withdrawn", actor="tests", now=datetime.now(UTC))
+    path = page.path.format(subject="P-1")
+    if page.method == "GET":
+        assert "41.7" not in browser.open(path, status=422)
+        return
+    held, form = browser.http.cookies["rehabcast-session"], {"code": ARM, "value": "3", "day": "20"}
+    for token in ("of another form", token_for(held, path)):
+        assert "41.7" not in browser.send(path, form, token=token).text
 
 
 def test_a_new_patient_is_put_on_record_by_dates(browser: Browser, runtime: Runtime) -> None:

@@ -13,16 +13,19 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import jwt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from serving.access.access_file import read_access, written_as_toml
 from serving.http.middleware import RequestMiddleware
 from serving.http.runtime import Runtime
 from serving.http.shutdown import Shutdown
 from serving.pages.mounted import Pages
+from serving.pages.page import go
 from serving.pages.table import PAGES
 from tests.serving.conftest import Signers
 from tests.serving.pages.conftest import TOKEN, Browser
@@ -241,6 +244,24 @@ def test_only_our_own_pages_are_gone_back_to(browser: Browser) -> None:
         answer = browser.http.get("/pages/language/ur", params={"back": back})
         assert answer.headers["location"] == "/pages"
     assert browser.http.get("/pages/language/xx").status_code == 404
+
+
+@given(st.text())
+def test_a_header_can_hold_wherever_a_browser_is_sent(path: str) -> None:
+    location = go(f"/pages/{path}").location
+    assert location.isascii()
+    assert location.isprintable()
+    assert unquote(location) == unquote(f"/pages/{path}")
+
+
+@pytest.mark.parametrize("name", ["a\r\nset-cookie: x=y", "a&b=c", "مریض"])
+def test_who_is_not_signed_in_is_led_back_to_the_very_page(browser: Browser, name: str) -> None:
+    answer = browser.http.get(f"/pages/patients/{quote(name)}")
+    assert answer.status_code == 303
+    assert answer.headers["location"].isascii()
+    query = parse_qs(urlsplit(answer.headers["location"]).query)
+    assert query == {"back": [f"/pages/patients/{name}"]}
+    assert "set-cookie" not in answer.headers
 
 
 def test_a_sign_in_is_written_as_it_is_read(with_provider: Browser, tmp_path: Path) -> None:
