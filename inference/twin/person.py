@@ -19,6 +19,7 @@ from scipy.special import expit, ndtri
 from contracts import bundle as names
 from contracts.doses import DoseResponse
 from contracts.priors import GROUPS
+from contracts.therapy import REFERENCE_DOSE_MIN, SATURATION_MIN
 from inference.twin.mechanism import (
     DAYS_A_WEEK,
     Array,
@@ -33,10 +34,6 @@ from inference.twin.plans import as_now, doses_of
 DRAWS = 512
 PRIMES = (2, 3, 5, 7, 11, 13, 17)
 """Bases of the Halton sequence, one a quantity that is drawn."""
-
-REFERENCE_DOSE_MIN, SATURATION_MIN = 60.0, 90.0
-"""Of the dose's effect on the pace, as the network has it (`hybrid_head`): minutes of therapy a day
-at which it is the population's own, and with 63 % of the largest effect."""
 
 CHUNK = 64
 """Plans computed at once, so that their numbers stay in the processor's cache."""
