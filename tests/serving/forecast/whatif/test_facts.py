@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -34,12 +36,11 @@ def twin_without_therapy(target: str, seed: int, gained: float, shift: float) ->
         # By the pace nothing changes, so that all that a dose changes is its gain.
         "effect": np.zeros((1, CURVES)),
     }
-    person = person_of(
-        {name: value.astype(np.float32) for name, value in curves.items()}, response, hours=0.0,
-        days_treated=(0.0, 0.0), enrolled=40.0, horizons_H=np.array([-20.0, 84.0]),
-        days_H=np.array([LITTLE_DAYS]),
+    on = partial(
+        person_of, {name: value.astype(np.float32) for name, value in curves.items()}, response,
+        hours=0.0, days_treated=(0.0, 0.0), enrolled=40.0, horizons_H=np.array([-20.0, 84.0]),
     )  # fmt: skip
-    return Twin(person=person, response=response, doses={})
+    return Twin(person=on(days_H=np.array([LITTLE_DAYS])), response=response, doses={}, on=on)
 
 
 @settings(
