@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from contracts.declarations import read_toml
 from contracts.errors import ContractError
 from rehabcast.commands.service.serve import (
     forecast_request,
@@ -71,11 +72,10 @@ def read_plans(path: Path) -> PlansFile:
     """
     from serving.whatif import PlansFile
 
+    content = read_toml(path, "a file of plans", ADVICE)
     try:
-        asked = msgspec.toml.decode(path.read_bytes(), type=PlansFile)
-    except OSError as error:
-        raise ContractError(f"{path}: cannot be read ({error.strerror})", "check it") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        asked = msgspec.convert(content, PlansFile)
+    except msgspec.ValidationError as error:
         raise ContractError(f"{path}: not a file of plans: {error}", ADVICE) from error
     if not asked.plans and asked.search is None and asked.last_weeks is None:
         raise ContractError(f"{path}: asks nothing: no plans, no search, no last_weeks", ADVICE)
