@@ -199,7 +199,7 @@ def print_forecast(answer: ForecastAnswer, *, as_json: bool) -> None:
 def service_of(settings: Settings, url: str | None) -> tuple[str, str | None]:
     """Return the address of the service and the token that it is asked with."""
     token = None if settings.token is None else settings.token.get_secret_value()
-    return url or f"http://{settings.host}:{settings.port}", token
+    return url or address_of(settings.host, settings.port), token
 
 
 def request_forecast(address: str, token: str | None, request: ForecastRequest) -> ForecastAnswer:
