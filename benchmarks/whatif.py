@@ -18,13 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.doses import shipped_dose_response
+from contracts.therapy import REFERENCE_DOSE_MIN, SATURATION_MIN
 from inference.twin.mechanism import DAYS_A_WEEK, Array, Doses, raised
-from inference.twin.person import (
-    REFERENCE_DOSE_MIN,
-    SATURATION_MIN,
-    Person,
-    person_of,
-)
+from inference.twin.person import Person, person_of
 from inference.twin.plans import ALL, Part, Plan, as_now, doses_of
 
 INSTRUMENT = "REHABCAST//FUGL_MEYER_UE"

@@ -20,6 +20,25 @@ LONGEST_VALUE = 60
 """Characters of a wrong value that a message repeats."""
 
 
+def read_toml(path: Path, what: str, advice: str) -> dict[str, Any]:
+    """Read what stands in a TOML file; `what` and `advice` as of `read_declaration`.
+
+    Raises
+    ------
+    ContractError
+        It can't be read, or is not TOML.
+    """
+    try:
+        # Text editors may begin a file with a byte order mark, which TOML does not know.
+        return tomllib.loads(path.read_text("utf-8-sig"))
+    except OSError as error:
+        raise ContractError(
+            f"{path}: cannot be read ({error.strerror})", "check the path"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ContractError(f"{path}: not {what}: {error}", advice) from error
+
+
 def read_declaration(
     path: Path, model: type[Declared], what: str, advice: str, kind: str | None = None,
     proposed: Collection[str] | None = None,
@@ -47,15 +66,7 @@ def read_declaration(
     ContractError
         It can't be read, or breaks the contract: each key, what was found and what to write.
     """
-    try:
-        # Text editors may begin a file with a byte order mark, which TOML does not know.
-        content = tomllib.loads(path.read_text("utf-8-sig"))
-    except OSError as error:
-        raise ContractError(
-            f"{path}: cannot be read ({error.strerror})", "check the path"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ContractError(f"{path}: not {what}: {error}", advice) from error
+    content = read_toml(path, what, advice)
     if kind is not None:
         require_known_form(content, kind, str(path), ContractError)
         content = without_form(content)

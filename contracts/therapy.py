@@ -30,6 +30,15 @@ TOLERANCE_MIN = 0.5
 """Minutes by which rounded parts may be more than the whole."""
 
 
+DOSE_DAYS = 14
+"""Last days of a past whose mean dose is the dose of that time: as the hybrid was trained on it."""
+
+REFERENCE_DOSE_MIN, SATURATION_MIN = 60.0, 90.0
+"""Of the dose's effect on the pace of recovery, minutes of therapy a day: at which the pace is the
+population's own, and with 63 % of the largest effect. A trained effect means something with these
+only, so the network and what is computed from a bundle's curves read them here."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayOfTherapy:
     """What a day's minutes come to.

@@ -197,14 +197,23 @@ def test_test_folders_mirror_the_packages() -> None:
 
 
 PAGES = sorted({ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")})
-A_PATH = re.compile(r"(?<![\w/.])(?:[a-z_]+/)+[a-z_0-9]+\.(?:py|sql|toml)\b")
+A_PATH = re.compile(r"(?<![\w/.-])(?:[a-z_]+/)+[a-z_0-9-]+\.(?:py|sql|toml|md)\b")
+
+
+def missing_files(text: str) -> list[str]:
+    """Return the files of ours that a text names and that there are not."""
+    ours = [path for path in A_PATH.findall(text) if (ROOT / path.split("/")[0]).is_dir()]
+    return [path for path in ours if not (ROOT / path).is_file()]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_names_only_files_that_exist(page: Path) -> None:
-    named = A_PATH.findall(page.read_text("utf-8"))
-    ours = [path for path in named if (ROOT / path.split("/")[0]).is_dir()]
-    assert [path for path in ours if not (ROOT / path).is_file()] == []
+    assert missing_files(page.read_text("utf-8")) == []
+
+
+def test_a_message_or_a_comment_names_only_files_that_exist() -> None:
+    named = {module: missing_files(text) for module, text in TEXTS.items()}
+    assert {str(module): missing for module, missing in named.items() if missing} == {}
 
 
 A_MODULE = re.compile(rf"`((?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_0-9]+)+)`")

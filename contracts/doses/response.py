@@ -112,7 +112,7 @@ class DoseResponse(Strict):
         return float(np.interp(at, days, [self.early_part, 1.0]))
 
 
-ADVICE = "correct the file; contracts/doses/stroke-upper-limb.toml is a complete one"
+ADVICE = "correct the file; contracts/doses/responses/stroke-upper-limb.toml is a complete one"
 
 
 def read_dose_response(path: Path) -> DoseResponse:

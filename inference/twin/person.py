@@ -19,6 +19,7 @@ from scipy.special import expit, ndtri
 from contracts import bundle as names
 from contracts.doses import DoseResponse
 from contracts.priors import GROUPS
+from contracts.therapy import REFERENCE_DOSE_MIN, SATURATION_MIN
 from inference.twin.mechanism import (
     DAYS_A_WEEK,
     Array,
@@ -33,10 +34,6 @@ from inference.twin.plans import as_now, doses_of
 DRAWS = 512
 PRIMES = (2, 3, 5, 7, 11, 13, 17)
 """Bases of the Halton sequence, one a quantity that is drawn."""
-
-REFERENCE_DOSE_MIN, SATURATION_MIN = 60.0, 90.0
-"""Of the dose's effect on the pace, as the network has it (`hybrid_head`): minutes of therapy a day
-at which it is the population's own, and with 63 % of the largest effect."""
 
 CHUNK = 64
 """Plans computed at once, so that their numbers stay in the processor's cache."""
@@ -53,6 +50,8 @@ class Person:
     now_I, capacity_I, pace_I
         Level today, level that recovery runs toward, on the share of the scale, and its time
         constant in days, without what is gained after enrolment.
+    today_I
+        Level today with all that is added to it: what therapy raises or lowers.
     enrolled_HI
         What is gained after enrolment by each day ahead, in logits, whatever the plan.
     effect_I
@@ -71,6 +70,7 @@ class Person:
     now_I: Array
     capacity_I: Array
     pace_I: Array
+    today_I: Array
     enrolled_HI: Array
     effect_I: Array
     shift_HI: Array
@@ -113,7 +113,12 @@ class Person:
         pace_I = self.pace_I * (1 + self.effect_I * self.now_I.dtype.type(reference))
         remaining_NHI = np.exp(-(days_NH1 + self.effect_I * sped_NH1) / pace_I)
         level_NHI = self.capacity_I - (self.capacity_I - self.now_I) * remaining_NHI
-        return np.clip(raised(level_NHI, self.enrolled_HI) + self.shift_HI, 0, 1)
+        return _in_all(level_NHI, self.enrolled_HI, self.shift_HI)
+
+
+def _in_all(level: Array, enrolled: Array, shift: Array) -> Array:
+    """Return the level with what is gained after enrolment and what the network adds."""
+    return np.clip(raised(level, enrolled) + shift, 0, 1)
 
 
 def _saturation(minutes: NDArray[np.float64] | float) -> NDArray[np.float64]:
@@ -165,21 +170,24 @@ def person_of(
     )
     capacity_I = begin_I + rate_I * (1 - begin_I)
     now_I = capacity_I - (capacity_I - begin_I) * np.exp(-onset_I / pace_I)
-    since_H1 = np.maximum(enrolled + days_H, 0)[:, None]
+    # Today is one more day, the first.
+    all_H = np.concatenate([[0.0], days_H])
+    since_H1 = np.maximum(enrolled + all_H, 0)[:, None]
     enrolled_HI = latent_I5[:, 3] * (1 - np.exp(-since_H1 / np.exp(latent_I5[:, 4])))
     normal_XI = ndtri(uniform_XI[1:])
     gains = _gains(response, group_I, normal_XI, float(np.mean(onset_I)))
     least, most = days_treated
     start_I = gained_before(gains, hours, least + uniform_XI[6] * (most - least))
     shift_HI, spread_HI = (
-        _between(curves[name][:, 0], horizons_H, days_H)[:, member_I]
-        for name in ("shift", "spread")
+        _between(curves[name][:, 0], horizons_H, all_H)[:, member_I] for name in ("shift", "spread")
     )
+    today_I = _in_all(now_I, enrolled_HI[0], shift_HI[0])
     return Person(
         hours=hours, now_I=now_I.astype(kind), capacity_I=capacity_I.astype(kind),
-        pace_I=pace_I.astype(kind), enrolled_HI=enrolled_HI.astype(kind),
+        pace_I=pace_I.astype(kind), today_I=today_I.astype(kind),
+        enrolled_HI=enrolled_HI[1:].astype(kind),
         effect_I=curves["effect"][member_I, own_I].astype(kind),
-        shift_HI=shift_HI.astype(kind), spread_HI=spread_HI.astype(kind),
+        shift_HI=shift_HI[1:].astype(kind), spread_HI=spread_HI[1:].astype(kind),
         noise_I=normal_XI[4].astype(kind), gains=_cast(gains, kind), start_I=start_I.astype(kind),
         days_H=days_H,
     )  # fmt: skip

@@ -20,13 +20,10 @@ from numpy.typing import NDArray
 from contracts.bundle import DOSES_SEEN, DOSES_SEEN_FROM
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from contracts.therapy import KINDS, THERAPY
+from contracts.therapy import DOSE_DAYS, KINDS, THERAPY
 from inference.moments import moments
 from inference.similar import people_alike, place_of, rounded_down
 from inference.twin.mechanism import DAYS_A_WEEK
-
-RECENT_DAYS = 14
-"""Days whose mean dose is the dose of that time: as the network reads it."""
 
 EDGES_H = (0.25, 2.5, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0)
 """Hours a week at which a bin begins; the first bin, below all of them, is no therapy."""
@@ -118,8 +115,8 @@ def dose_columns(channels_C: tuple[str, ...]) -> dict[str, int]:
 
 def recent_hours(batch: SequenceBatch, channel: int) -> NDArray[np.float64]:
     """Return the mean hours a week of the last days, (B,); NaN where none is on record."""
-    seen_BT = batch.observed_BTC[:, -RECENT_DAYS:, channel]
-    minutes_B = (batch.values_BTC[:, -RECENT_DAYS:, channel] * seen_BT).sum(axis=1, dtype=float)
+    seen_BT = batch.observed_BTC[:, -DOSE_DAYS:, channel]
+    minutes_B = (batch.values_BTC[:, -DOSE_DAYS:, channel] * seen_BT).sum(axis=1, dtype=float)
     days_B = seen_BT.sum(axis=1)
     mean_B = minutes_B / np.maximum(days_B, 1) * DAYS_A_WEEK / 60
     return np.where(days_B > 0, mean_B, np.nan)

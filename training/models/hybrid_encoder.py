@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from contracts.priors import FLAT, RecoveryPrior
 from contracts.sequences import SequenceBatch
+from contracts.therapy import DOSE_DAYS, REFERENCE_DOSE_MIN
 from training.models.layers.emissions import Emissions, window_sums
 from training.models.layers.fitted_population import (
     Scores,
@@ -28,7 +29,7 @@ from training.models.layers.fitted_population import (
     fit_population,
     outcome_scores,
 )
-from training.models.layers.hybrid_head import ONSET, ORIGIN, REFERENCE_DOSE_MIN
+from training.models.layers.hybrid_head import ONSET, ORIGIN
 from training.models.layers.input_columns import InputColumns
 from training.models.layers.modality_evidence import (
     WEEK_DAYS,
@@ -190,7 +191,7 @@ class HybridEncoder(ModalityEncoder):
         if self.inputs.dose is None:
             dose_B = torch.full_like(onset_B, REFERENCE_DOSE_MIN)
         else:
-            recent = slice(-2 * WEEK_DAYS, None)
+            recent = slice(-DOSE_DAYS, None)
             seen_BT = observed_BTC[:, recent, self.inputs.dose]
             total_B = (values_BTC[:, recent, self.inputs.dose] * seen_BT).sum(dim=1)
             count_B = seen_BT.sum(dim=1)

@@ -40,6 +40,21 @@ if TYPE_CHECKING:
 
 START_SECONDS = 60.0
 
+SubjectOption = Annotated[
+    str,
+    typer.Option(
+        "--subject", help="Identifier of the subject as its source has it (subject_label)."
+    ),
+]
+CohortOption = Annotated[Path, typer.Option("--cohort", help="Cohort folder with the record.")]
+AsOfDay = Annotated[
+    int | None,
+    typer.Option(help="Use only what was known on this day after enrolment; by default all."),
+]
+TaskOption = Annotated[str, typer.Option(help="Which task, where the service has several.")]
+UrlOption = Annotated[str | None, typer.Option(help="Address of the service.")]
+"""What every command asks the running service with about a subject of a cohort."""
+
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
@@ -161,20 +176,12 @@ def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path)
 
 
 def forecast(
-    subject: Annotated[
-        str,
-        typer.Option(
-            "--subject", help="Identifier of the subject as its source has it (subject_label)."
-        ),
-    ],
-    cohort: Annotated[Path, typer.Option("--cohort", help="Cohort folder with the record.")],
-    as_of_day: Annotated[
-        int | None,
-        typer.Option(help="Use only what was known on this day after enrolment; by default all."),
-    ] = None,
+    subject: SubjectOption,
+    cohort: CohortOption,
+    as_of_day: AsOfDay = None,
     weeks: Annotated[int | None, typer.Option(help="Which horizon to explain.")] = None,
-    task: Annotated[str, typer.Option(help="Which task, where the service has several.")] = "",
-    url: Annotated[str | None, typer.Option(help="Address of the service.")] = None,
+    task: TaskOption = "",
+    url: UrlOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask the running service for one subject's forecast, with its reasons."""
@@ -199,7 +206,7 @@ def print_forecast(answer: ForecastAnswer, *, as_json: bool) -> None:
 def service_of(settings: Settings, url: str | None) -> tuple[str, str | None]:
     """Return the address of the service and the token that it is asked with."""
     token = None if settings.token is None else settings.token.get_secret_value()
-    return url or f"http://{settings.host}:{settings.port}", token
+    return url or address_of(settings.host, settings.port), token
 
 
 def request_forecast(address: str, token: str | None, request: ForecastRequest) -> ForecastAnswer:

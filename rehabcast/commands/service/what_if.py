@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from contracts.declarations import read_toml
 from contracts.errors import ContractError
 from rehabcast.commands.service.serve import (
+    AsOfDay,
+    CohortOption,
+    SubjectOption,
+    TaskOption,
+    UrlOption,
     forecast_request,
     print_forecast,
     request_forecast,
@@ -26,20 +32,12 @@ ADVICE = "correct the file; docs/twin.md has a complete one"
 
 def whatif(
     plans: Annotated[Path, typer.Argument(help="TOML file with plans, a search or last_weeks.")],
-    subject: Annotated[
-        str,
-        typer.Option(
-            "--subject", help="Identifier of the subject as its source has it (subject_label)."
-        ),
-    ],
-    cohort: Annotated[Path, typer.Option("--cohort", help="Cohort folder with the record.")],
-    as_of_day: Annotated[
-        int | None,
-        typer.Option(help="Use only what was known on this day after enrolment; by default all."),
-    ] = None,
+    subject: SubjectOption,
+    cohort: CohortOption,
+    as_of_day: AsOfDay = None,
     weeks: Annotated[int | None, typer.Option(help="Which horizon to compare at.")] = None,
-    task: Annotated[str, typer.Option(help="Which task, where the service has several.")] = "",
-    url: Annotated[str | None, typer.Option(help="Address of the service.")] = None,
+    task: TaskOption = "",
+    url: UrlOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask the running service what other plans of therapy would change for one subject.
@@ -71,11 +69,10 @@ def read_plans(path: Path) -> PlansFile:
     """
     from serving.whatif import PlansFile
 
+    content = read_toml(path, "a file of plans", ADVICE)
     try:
-        asked = msgspec.toml.decode(path.read_bytes(), type=PlansFile)
-    except OSError as error:
-        raise ContractError(f"{path}: cannot be read ({error.strerror})", "check it") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        asked = msgspec.convert(content, PlansFile)
+    except msgspec.ValidationError as error:
         raise ContractError(f"{path}: not a file of plans: {error}", ADVICE) from error
     if not asked.plans and asked.search is None and asked.last_weeks is None:
         raise ContractError(f"{path}: asks nothing: no plans, no search, no last_weeks", ADVICE)

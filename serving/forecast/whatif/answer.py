@@ -142,9 +142,7 @@ def _answer(
     )  # fmt: skip
     answers = _answers(asked, all_plans, bundle, batch, quantiles_1HQ)
     comparisons = _comparisons(asked, bundle, given.index(explained))
-    found = found_plans(
-        question.search, bundle, batch, twin, float(ahead_H[given.index(explained)])
-    )
+    found = found_plans(question.search, twin, task.target, float(ahead_H[given.index(explained)]))
     weeks = task.horizons[explained].weeks
     answer = WhatIf(
         status="answer",

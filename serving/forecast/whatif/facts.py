@@ -37,6 +37,6 @@ def prior_slope(twin: Twin, target: Target) -> PriorSlope:
     """Return what 10 hours add at this level, as far as they go with their number."""
     person = twin.person
     per_hour_I = person.gains.first_slope_I() * DAYS_A_WEEK / person.gains.half_dose_I
-    steep_I = person.now_I * (1 - person.now_I) * abs(target.best - target.worst)
+    steep_I = person.today_I * (1 - person.today_I) * abs(target.best - target.worst)
     low, median, high = np.quantile(10 * per_hour_I * steep_I, (0.1, 0.5, 0.9)).tolist()
     return PriorSlope(median=median, low_80=low, high_80=high, source=twin.response.source)

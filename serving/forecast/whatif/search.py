@@ -7,13 +7,12 @@ from itertools import product
 import numpy as np
 
 from contracts.errors import ForecastRefused
-from contracts.sequences import SequenceBatch
-from inference.bundle import Bundle
+from contracts.task import Target
 from inference.twin.compare import undominated
 from inference.twin.mechanism import DAYS_A_WEEK
 from inference.twin.plans import ALL, Part, Plan, doses_of
 from serving.forecast.whatif.facts import level_difference
-from serving.forecast.whatif.twin import Twin, twin_of
+from serving.forecast.whatif.twin import Twin
 from serving.whatif import FoundPlan, PlanSearch
 
 STEP_HOURS = 0.5
@@ -22,7 +21,7 @@ SHOWN = 12
 
 
 def found_plans(
-    search: PlanSearch | None, bundle: Bundle, batch: SequenceBatch, twin: Twin, days: float
+    search: PlanSearch | None, twin: Twin, target: Target, days: float
 ) -> list[FoundPlan]:
     """Look for plans that gain most for their minutes up to a day ahead, by rising minutes.
 
@@ -46,7 +45,7 @@ def found_plans(
     if not plans:
         return []
     # Hundreds of plans in single precision, and at one day: half of the time.
-    quick = twin_of(bundle, batch, np.array([days]), np.float32).person
+    quick = twin.on(days_H=np.array([days]), kind=np.float32)
     usual_I = quick.levels(doses_of([twin.now]))[0, 0]
     level_NI = quick.levels(doses_of(plans))[:, 0]
     minutes_N = np.array([plan.minutes_a_week(int(days)) for plan in plans])
@@ -58,7 +57,7 @@ def found_plans(
             weeks=int((plans[n].parts[0].days or 0) / DAYS_A_WEEK),
             then_hours_a_week=search.then_hours_a_week,
             minutes_a_week=float(minutes_N[n]),
-            difference=level_difference(level_NI[n], usual_I, bundle.task.target),
+            difference=level_difference(level_NI[n], usual_I, target),
         )
         for n in chosen
     ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,11 +54,15 @@ class Twin:
         How therapy acts on the score.
     doses
         How many people alike had each dose, by kind of therapy that the model reads.
+    on
+        Returns the person, of the same draws, on other days or in other precision (`days_H` and
+        `kind` of `person_of`).
     """
 
     person: Person
     response: DoseResponse
     doses: dict[str, tuple[Seen, ...]]
+    on: Callable[..., Person]
 
     @property
     def now(self) -> Plan:
@@ -78,7 +84,6 @@ def twin_of(
     bundle: Bundle,
     batch: SequenceBatch,
     days_H: NDArray[np.float64],
-    kind: type[np.floating] = np.float64,
 ) -> Twin:
     """Return the twin of one pair.
 
@@ -86,8 +91,6 @@ def twin_of(
     ----------
     days_H
         Days ahead that are asked about, rising.
-    kind
-        As of `inference.twin.person.person_of`.
 
     Raises
     ------
@@ -120,17 +123,18 @@ def twin_of(
     known_days = float(batch.observed_BTC.shape[1] - int(seen_T[0]))
     since_onset = float(batch.days_since_onset_BT[0, -1])
     origin = int(batch.origin_day_B[0])
-    person = person_of(
+    on = partial(
+        person_of,
         curves,
         response,
         hours=hours,
         days_treated=(min(known_days, since_onset), max(since_onset, 0.0)),
         enrolled=float(origin),
         horizons_H=np.array(bundle.layout.horizon_days_H, dtype=np.float64) - origin,
-        days_H=days_H,
-        kind=kind,
     )
-    return Twin(person=person, response=response, doses=alike_doses(bundle, batch))
+    return Twin(
+        person=on(days_H=days_H), response=response, doses=alike_doses(bundle, batch), on=on
+    )
 
 
 def alike_doses(bundle: Bundle, batch: SequenceBatch) -> dict[str, tuple[Seen, ...]]:

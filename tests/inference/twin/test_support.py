@@ -9,11 +9,10 @@ import pytest
 
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from contracts.therapy import THERAPY
+from contracts.therapy import DOSE_DAYS, THERAPY
 from inference.similar import ROUNDED_TO
 from inference.twin.support import (
     EDGES_H,
-    RECENT_DAYS,
     Seen,
     bin_of,
     learn_doses_seen,
@@ -59,8 +58,8 @@ def test_a_model_without_therapy_has_seen_no_dose(records: SequenceBatch, task: 
 def test_a_dose_is_the_mean_of_the_days_on_record(records: SequenceBatch, task: Task) -> None:
     batch = with_therapy(records, task, np.full(len(records), 7.0))
     channel = batch.layout.channels_C.index(THERAPY)
-    batch.observed_BTC[0, -RECENT_DAYS:-1, channel] = False
-    batch.observed_BTC[1, -RECENT_DAYS:, channel] = False
+    batch.observed_BTC[0, -DOSE_DAYS:-1, channel] = False
+    batch.observed_BTC[1, -DOSE_DAYS:, channel] = False
     hours_B = recent_hours(batch, channel)
     assert hours_B[0] == pytest.approx(7.0)
     assert np.isnan(hours_B[1])

@@ -14,7 +14,8 @@ import msgspec
 import pytest
 
 from audits.ledger.ledger import Ledger
-from rehabcast.commands.service.serve import request_forecast
+from rehabcast.commands.service.serve import pages_address, request_forecast, service_of
+from rehabcast.settings import Settings
 from serving.http.client import NotAnswered
 from serving.http.examples import RECORD
 from serving.schemas import ForecastRequest, Refusal
@@ -137,3 +138,21 @@ def test_who_has_no_token_is_told_which_setting_it_is(
     with pytest.raises(NotAnswered) as refusal:
         request_forecast(refusing, token, msgspec.convert(RECORD, ForecastRequest))
     assert (refusal.value.what_to_do, refusal.value.status) == (advice, 401)
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:3000"),
+        ("localhost", "http://localhost:3000"),
+        ("::1", "http://[::1]:3000"),
+    ],
+)
+def test_the_service_is_asked_where_it_listens(
+    host: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REHABCAST_TOKEN", raising=False)
+    settings = Settings(host=host, port=3000)
+    assert service_of(settings, None) == (address, None)
+    assert service_of(settings, "https://elsewhere") == ("https://elsewhere", None)
+    assert pages_address(settings, "t").startswith(f"{address}/pages/")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from contracts.forecast import QUANTILE_LEVELS
 from contracts.priors import GROUPS
+from contracts.therapy import REFERENCE_DOSE_MIN, SATURATION_MIN
 from training.models.layers.bounded_distribution import (
     crps,
     median,
@@ -35,11 +36,6 @@ ONSET, ORIGIN, DOSE = range(CONTEXT)
 
 LOG_NOISE_RANGE = (-7.0, 1.0)
 """The spread of one score can be a thousandth of the scale to more than all of it."""
-
-REFERENCE_DOSE_MIN = 60.0
-"""Minutes of therapy per day at which the rate is the population's own."""
-SATURATION_MIN = 90.0
-"""Scale of the saturation: 63 % of the largest effect is reached at this daily dose."""
 
 
 class HybridHead(ModalityHead):
