@@ -53,7 +53,6 @@ AsOfDay = Annotated[
 ]
 TaskOption = Annotated[str, typer.Option(help="Which task, where the service has several.")]
 UrlOption = Annotated[str | None, typer.Option(help="Address of the service.")]
-"""What every command asks the running service with about a subject of a cohort."""
 
 
 def serve(
