@@ -9,8 +9,11 @@ Letters: N people of the week, P piles, K bets.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +29,9 @@ from audits.sequential.hypotheses import LOSSES, Hypothesis
 from contracts.predictions import CANDIDATE, GROUP, MODEL, STATUS, SUBJECT, OutcomeStatus
 
 Array = NDArray[np.float64]
+
+People = Mapping[str, NDArray[Any]]
+"""People in the order of their numbers: `SUBJECT`, and each group column as text, (N,) each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,18 +71,20 @@ def week_of_outcomes(
     predictions, follow_up
         The week's monitoring tables (`contracts.predictions`), one forecast a person.
     """
-    ordered = follow_up.sort_values(SUBJECT, ignore_index=True)
+    ordered, due = _in_order(follow_up)
+    # Once a model, and not once a rule: of few people this is most of what a week takes.
+    rows_of = cache(lambda model: _in_order(predictions[predictions[MODEL] == model]))
     rules = {rule.name: rule for rule in policy.rules}
-    values: dict[tuple[str, str | None], tuple[pd.DataFrame, Array]] = {}
+    values: dict[tuple[str, str | None], tuple[People, Array]] = {}
     grown: dict[str, list[float]] = {}
     counts: dict[str, int] = {}
     for each in followed:
         key = (each.rule, each.milestone)
         if key not in values:
             values[key] = (
-                _losses(ordered)
+                _losses(due, ordered[STATUS])
                 if each.rule == LOSSES
-                else _values(predictions, rules[each.rule], each.milestone, policy)
+                else _values(rows_of, rules[each.rule], each.milestone, policy)
             )
         payoff_P = payoffs(each, *values[key], is_compared=_is_compared(each, rules))
         if len(payoff_P):
@@ -85,25 +93,27 @@ def week_of_outcomes(
     is_observed_N = ordered[STATUS].isin([OutcomeStatus.OBSERVED, OutcomeStatus.TRACED])
     return WeekOfOutcomes(
         growth=grown, payoffs=counts, due=len(ordered), observed=int(is_observed_N.sum()),
-        due_of=_due_of(ordered),
+        due_of=_due_of(due),
     )  # fmt: skip
 
 
-def payoffs(
-    hypothesis: Hypothesis, people: pd.DataFrame, value_N: Array, *, is_compared: bool
-) -> Array:
+def payoffs(hypothesis: Hypothesis, people: People, value_N: Array, *, is_compared: bool) -> Array:
     """Return what people pay to bets against a hypothesis, (P,).
 
     Parameters
     ----------
     people
-        Who they are, in the order of their numbers, with their groups.
+        Who they are, with their groups.
     value_N
         The number that the rule is about, of each.
     is_compared
         Whether it is the difference between the group and everyone else.
     """
-    in_group_N = _in_group(hypothesis, people)
+    in_group_N = (
+        np.ones(len(value_N), dtype=np.bool_)
+        if hypothesis.axis == EVERYONE
+        else people[GROUP + hypothesis.axis] == hypothesis.group
+    )
     number_P = (
         differences(value_N[in_group_N], value_N[~in_group_N])
         if is_compared
@@ -133,51 +143,54 @@ def _is_compared(hypothesis: Hypothesis, rules: Mapping[str, Rule]) -> bool:
     return rule is None or rule.statistic is Statistic.DIFFERENCE
 
 
-def _in_group(hypothesis: Hypothesis, people: pd.DataFrame) -> NDArray[np.bool_]:
-    if hypothesis.axis == EVERYONE:
-        return np.ones(len(people), dtype=np.bool_)
-    return (people[GROUP + hypothesis.axis].astype(str) == hypothesis.group).to_numpy()
+def _in_order(rows: pd.DataFrame) -> tuple[pd.DataFrame, People]:
+    """Return rows in the order of people's numbers, and who they are."""
+    ordered = rows.sort_values(SUBJECT, ignore_index=True)
+    groups = {
+        name: ordered[name].astype(str).to_numpy(dtype=object)
+        for name in map(str, ordered.columns)
+        if name.startswith(GROUP)
+    }
+    return ordered, {SUBJECT: ordered[SUBJECT].to_numpy(), **groups}
+
+
+def _some(people: People, which: NDArray[Any]) -> People:
+    return {name: of_N[which] for name, of_N in people.items()}
+
+
+_RowsOf = Callable[[str], tuple[pd.DataFrame, People]]
+"""A model's rows of the week."""
 
 
 def _values(
-    predictions: pd.DataFrame, rule: Rule, milestone: str | None, policy: Policy
-) -> tuple[pd.DataFrame, Array]:
+    rows_of: _RowsOf, rule: Rule, milestone: str | None, policy: Policy
+) -> tuple[People, Array]:
     """Return who counts for a rule, and the number of each person."""
-    own = _numbers(predictions, CANDIDATE, rule, milestone, policy)
-    if rule.statistic is Statistic.AGAINST_COMPARATOR:
-        other = _numbers(predictions, str(rule.comparator), rule, milestone, policy)
-        both = own.merge(other[[SUBJECT, _NUMBER]], on=SUBJECT, suffixes=("", " of the comparator"))
-        number_N = both[_NUMBER] - both[f"{_NUMBER} of the comparator"]
-        return both, number_N.to_numpy(dtype=np.float64)
-    return own, own[_NUMBER].to_numpy(dtype=np.float64)
-
-
-_NUMBER = "number"
+    people, number_N = _numbers(*rows_of(CANDIDATE), rule, milestone, policy)
+    if rule.statistic is not Statistic.AGAINST_COMPARATOR:
+        return people, number_N
+    others, other_N = _numbers(*rows_of(str(rule.comparator)), rule, milestone, policy)
+    _, own, beside = np.intersect1d(people[SUBJECT], others[SUBJECT], return_indices=True)
+    return _some(people, own), number_N[own] - other_N[beside]
 
 
 def _numbers(
-    predictions: pd.DataFrame, model: str, rule: Rule, milestone: str | None, policy: Policy
-) -> pd.DataFrame:
-    rows = predictions[predictions[MODEL] == model].sort_values(SUBJECT, ignore_index=True)
+    rows: pd.DataFrame, people: People, rule: Rule, milestone: str | None, policy: Policy
+) -> tuple[People, Array]:
     measure = Measure(metric=rule.metric, milestone=milestone)
     numerator_N, denominator_N = addends(rows, measure, policy.thresholds).T
     counted_N = denominator_N > 0
-    number_N = numerator_N[counted_N] / denominator_N[counted_N]
-    kept: pd.DataFrame = rows[counted_N].reset_index(drop=True)
-    return kept.assign(**{_NUMBER: number_N})
+    return _some(people, counted_N), numerator_N[counted_N] / denominator_N[counted_N]
 
 
-def _losses(follow_up: pd.DataFrame) -> tuple[pd.DataFrame, Array]:
-    alive = follow_up[follow_up[STATUS] != OutcomeStatus.DIED].reset_index(drop=True)
-    return alive, np.asarray(alive[STATUS].isin(LOST), dtype=np.float64)
+def _losses(due: People, status: pd.Series[Any]) -> tuple[People, Array]:
+    alive_N = (status != OutcomeStatus.DIED).to_numpy()
+    return _some(due, alive_N), np.asarray(status.isin(LOST), dtype=np.float64)[alive_N]
 
 
-def _due_of(follow_up: pd.DataFrame) -> dict[str, dict[str, int]]:
+def _due_of(due: People) -> dict[str, dict[str, int]]:
     return {
-        str(name).removeprefix(GROUP): {
-            str(label): int(count)
-            for label, count in follow_up[name].astype(str).value_counts().items()
-        }
-        for name in follow_up.columns
-        if str(name).startswith(GROUP)
+        name.removeprefix(GROUP): dict(Counter(label_N.tolist()))
+        for name, label_N in due.items()
+        if name.startswith(GROUP)
     }

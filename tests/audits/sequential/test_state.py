@@ -73,7 +73,7 @@ def test_no_payoff_is_below_its_bound(
     # Shares of single people, and a difference from a comparator, are differences of shares.
     is_compared = is_compared or each.bound > 1
     labels = ["female" if n < of_group else "male" for n in range(len(values))]
-    people = pd.DataFrame({GROUP + "sex": labels})
+    people = {GROUP + "sex": np.array(labels, dtype=object)}
     payoff_P = payoffs(each, people, np.array(values), is_compared=is_compared and each.bound > 1)
     assert (payoff_P >= -each.bound - 1e-9).all()
 
