@@ -69,8 +69,8 @@ def open_round(offers: Sequence[Signed[Offer]]) -> Round:
         for other in offers[1:]:
             if value_of(other.content) != value_of(first):
                 raise ContractError(
-                    f"the offers of {first.site} and {other.content.site} are of another {what}"
-                    " than each other",
+                    f"the offer of {other.content.site} is of another {what} than that of"
+                    f" {first.site}",
                     "give the offers of one round, of the same model and policy",
                 )
     _require_different(offers)

@@ -1,4 +1,4 @@
-"""`rehabcast federate`: one audit over many sites, of which no row leaves any."""
+"""`rehabcast federate`: one audit over many sites; no row of a patient leaves any of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="One audit over many sites, of which no row and no number about few people leaves any.",
+    help="Audit a model over many sites: no row, and no number about few people, leaves a site.",
 )
 
 Content = TypeVar("Content", bound=BaseModel)
@@ -57,7 +57,9 @@ class FileOfRound:
 def offer(
     model_version: VersionArgument,
     site: SiteOption,
-    round_name: Annotated[str, typer.Option("--round", help="Name of the round, the same at all.")],
+    round_name: Annotated[
+        str, typer.Option("--round", help="Name of the round, the same at every site.")
+    ],
     cohort: SiteCohort = None,
     days: Annotated[int, typer.Option(min=1, max=90, help="Days until the key expires.")] = 14,
     output: OutputOption = None,
@@ -153,7 +155,10 @@ def export(
 
 @app.command()
 def join(
-    files: Annotated[list[Path], typer.Argument(help="Offers and sums of every site.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Offers and sums of every site, each with its .sig beside it."),
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Add the sums of all sites, judge them, and write the verdict to this site's ledger."""
