@@ -20,11 +20,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts.evidence.arrivals import ABSENT
+
 Array = NDArray[np.float64]
 Levels = NDArray[np.int64]
-
-ABSENT = -1
-"""Level of who has no number of a quantity, and does not count for it."""
 
 DIRECTIONS = ("higher", "lower", "further apart", "closer together")
 """What is bet on, each with every bet."""

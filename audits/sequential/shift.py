@@ -27,7 +27,6 @@ import numpy as np
 from audits.measure.groups import EVERYONE
 from audits.sequential.betting import Array, e_process
 from audits.sequential.conformal import (
-    ABSENT,
     DIRECTIONS,
     SHARES,
     Levels,
@@ -36,8 +35,8 @@ from audits.sequential.conformal import (
     p_values,
 )
 from audits.sequential.plan import MonitoringPlan
+from contracts.evidence.arrivals import ABSENT, LEVELS, Arrivals
 from contracts.vocabulary import NOT_RECORDED
-from inference.matching.arrivals import LEVELS, Arrivals
 
 PART_DAYS = 7
 """Days of a part of the year, in which everyone is compared: with 28, a season of one standard

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from audits.measure.groups import EVERYONE
 from audits.sequential.betting import e_process
-from audits.sequential.conformal import ABSENT, growth_of, p_values
+from audits.sequential.conformal import growth_of, p_values
 from audits.sequential.plan import load_plan
 from audits.sequential.shift import part_of_year, share
-from inference.matching.arrivals import LEVELS
+from contracts.evidence.arrivals import ABSENT, LEVELS
 from support.deployments import WEEKS, first_week
 
 Levels = NDArray[np.int64]

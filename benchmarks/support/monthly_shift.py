@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from audits.sequential.conformal import ABSENT
 from audits.sequential.plan import load_plan
-from inference.matching.arrivals import LEVELS
+from contracts.evidence.arrivals import ABSENT, LEVELS
 from support.arriving import CHANNELS, GROUPS, QUANTITIES, Setting, weeks_of
 from support.deployments import WEEKS, YEAR, first_week
 

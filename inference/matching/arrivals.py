@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts.evidence.arrivals import ABSENT, LEVELS, Arrivals
 from contracts.sequences import Layout
 from contracts.task import Task
 from contracts.vocabulary import NOT_RECORDED, vocabulary
 from inference.out_of_distribution import ReferenceDistribution
-
-LEVELS = 32
-"""Of each quantity: an eighth of a standard deviation is finer than a shift that matters."""
 
 SPREADS = 4.0
 """Standard deviations to each side of the training people's mean that the levels span."""
@@ -57,31 +54,12 @@ class Arrival:
     groups
         Label by attribute; of sensitive ones none where no forecast was given.
     levels
-        Of each quantity, from 0 to `LEVELS` - 1, or -1 where there is no number.
+        Of each quantity, from 0 to `LEVELS` - 1, or `ABSENT`.
     """
 
     number: int
     groups: Mapping[str, str]
     levels: Sequence[int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrivals:
-    """The people of a week, in the order of their numbers.
-
-    Parameters
-    ----------
-    quantities
-        Names of Q.
-    level_NQ
-        As `Arrival.levels`.
-    groups
-        Label of each person by attribute, (N,).
-    """
-
-    quantities: tuple[str, ...]
-    level_NQ: NDArray[np.int64]
-    groups: Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +104,7 @@ class Scales:
         distance_N = np.sqrt(squares_N / np.maximum(count_N, 1))
         known_NQ[:, self.place(STRANGENESS)] = np.where(count_N > 0, distance_N, np.nan)
         level_NQ = np.clip(np.floor((known_NQ - self.low_Q) / self.step_Q), 0, LEVELS - 1)
-        return np.where(np.isnan(known_NQ), -1, level_NQ).astype(np.int64)
+        return np.where(np.isnan(known_NQ), ABSENT, level_NQ).astype(np.int64)
 
 
 def scales(task: Task, layout: Layout, reference: ReferenceDistribution) -> Scales:

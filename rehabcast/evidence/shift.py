@@ -12,8 +12,9 @@ import numpy as np
 from audits.measure.groups import EVERYONE
 from audits.sequential.shift import Shifts, ShiftTest, parts_of, shifts, week_of_arrivals
 from contracts.digests import record_digest
+from contracts.evidence.arrivals import Arrivals
 from contracts.groups import people_in_words
-from inference.matching.arrivals import Arrivals, is_yes_or_no, scales
+from inference.matching.arrivals import is_yes_or_no, scales
 from rehabcast.evidence.watched import Watched
 from serving.state.evidence.accounts import Account, Sums, counted
 from serving.state.evidence.arrivals import Asked, Seen, close_weeks, take_in

@@ -10,7 +10,7 @@ import pytest
 
 from audits.sequential.plan import load_plan
 from audits.sequential.shift import shifts, week_of_arrivals
-from inference.matching.arrivals import Arrivals
+from contracts.evidence.arrivals import Arrivals
 from support import arriving, monthly_shift
 from support.arriving import FIRST_WEEK, GROUPS, QUANTITIES, Setting
 

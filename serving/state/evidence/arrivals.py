@@ -17,6 +17,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from contracts.evidence.arrivals import Arrivals
 from contracts.forecast import LOWER_80, UPPER_80
 from contracts.forecast import MEDIAN as MEDIAN_LEVEL
 from contracts.predictions import QUANTILE_COLUMNS
@@ -30,7 +31,6 @@ from inference.matching.arrivals import (
     WEAR,
     WIDTH,
     Arrival,
-    Arrivals,
     Scales,
     arrivals,
 )

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from audits.sequential.conformal import (
-    ABSENT,
     AT_ONCE,
     DIRECTIONS,
     SHARES,
@@ -17,6 +16,7 @@ from audits.sequential.conformal import (
     growth_of,
     p_values,
 )
+from contracts.evidence.arrivals import ABSENT
 
 
 def by_definition(level_N: list[int], theta_N: np.ndarray, before: list[int]) -> list[float]:

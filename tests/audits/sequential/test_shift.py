@@ -12,8 +12,8 @@ import pytest
 from audits.measure.groups import EVERYONE
 from audits.sequential.plan import load_plan
 from audits.sequential.shift import Shifts, part_of_year, parts_of, shifts, week_of_arrivals
+from contracts.evidence.arrivals import Arrivals
 from contracts.vocabulary import NOT_RECORDED
-from inference.matching.arrivals import Arrivals
 
 FIRST = 105_000
 QUANTITIES = ("steps", "missing")

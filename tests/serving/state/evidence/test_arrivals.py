@@ -19,10 +19,11 @@ import pytest
 import sqlalchemy as sa
 
 from contracts.errors import ContractError
+from contracts.evidence.arrivals import Arrivals
 from contracts.observation import Observation
 from contracts.sequences import Layout
 from contracts.task import Task
-from inference.matching.arrivals import Arrivals, Scales, scales
+from inference.matching.arrivals import Scales, scales
 from inference.out_of_distribution import ReferenceDistribution
 from serving.state.evidence.accounts import Account, Sums, counted, week_of
 from serving.state.evidence.arrivals import Asked, Seen, close_weeks, take_in
