@@ -3,7 +3,14 @@
 A recogniser writes sets, and adherence, quality and next week's dose are read from them.
 """
 
-from contracts.exercise.programme import Exercise, Per, Programme, Side, read_programme
+from contracts.exercise.programme import (
+    Exercise,
+    Per,
+    Programme,
+    Recording,
+    Side,
+    read_programme,
+)
 from contracts.exercise.set_files import as_csv, as_json, joined, read_sets, write_sets
 from contracts.exercise.sets import ExerciseSet, Repetition, SetFile, Span, faults_of
 
@@ -12,6 +19,7 @@ __all__ = [
     "ExerciseSet",
     "Per",
     "Programme",
+    "Recording",
     "Repetition",
     "SetFile",
     "Side",

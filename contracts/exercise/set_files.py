@@ -73,7 +73,8 @@ def joined(files: Iterable[SetFile]) -> SetFile:
     spans = [file.recorded for file in files]
     known = None if None in spans else [span for each in spans for span in each or ()]
     recorded = None if known is None else tuple(sorted(known, key=lambda each: each.start))
-    whole = SetFile(sets=tuple(sets), recorded=recorded)
+    simulated = any(file.simulated for file in files)
+    whole = SetFile(sets=tuple(sets), recorded=recorded, simulated=simulated)
     if problems := [
         Problem(file="*", row=None, field=place, found=fault, advice="name each recording once")
         for place, fault in faults_of(whole)
@@ -89,7 +90,15 @@ def as_json(file: SetFile) -> str:
 
 
 def as_csv(file: SetFile) -> str:
-    """Return the sets as a CSV table, which can't say when the sensor recorded."""
+    """Return the sets as a CSV table, which can't say when the sensor recorded.
+
+    Raises
+    ------
+    ContractError
+        Nobody did them: a table can't say that either.
+    """
+    if file.simulated:
+        raise ContractError("these sets are SIMULATED, which a CSV table can't say", "write JSON")
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     table.writeheader()

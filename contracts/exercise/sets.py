@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, ClassVar
 
-from pydantic import BeforeValidator, ConfigDict
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from contracts.exercise.programme import Name, Side
 from contracts.task_parts.parts import Number
@@ -125,11 +125,14 @@ class SetFile:
     recorded
         When the sensor recorded, so that a day without a set can be told from one that nobody
         looked at; None where the file does not say.
+    simulated
+        Whether nobody did them.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     sets: tuple[ExerciseSet, ...]
     recorded: tuple[Span, ...] | None = None
+    simulated: Annotated[bool, Field(strict=True)] = False
 
 
 def faults_of(file: SetFile) -> Iterator[tuple[str, str]]:

@@ -113,6 +113,14 @@ def test_sets_of_two_files_are_joined_and_one_twice_is_refused() -> None:
         joined([FILE, FILE])
 
 
+def test_simulated_sets_say_so_or_are_not_written(tmp_path: Path) -> None:
+    simulated = replace(FILE, simulated=True)
+    write_sets(tmp_path / "sets.json", simulated)
+    assert joined([read_sets(tmp_path / "sets.json")]).simulated
+    with pytest.raises(ContractError, match="SIMULATED"):
+        write_sets(tmp_path / "sets.csv", simulated)
+
+
 def test_what_cannot_be_is_not_written(tmp_path: Path) -> None:
     wrong = replace(FILE, sets=(replace(SET, confidence=2.0),))
     with pytest.raises(ValueError, match="confidence"):
