@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -136,13 +136,10 @@ def _step(
     rules: DoseRules,
     of_person: Mapping[Fact, float],
 ) -> ExerciseStep:
-    earlier_first = weeks[1::-1]
-    own = facts_of(
-        adherence=list(_known(week.adherence for week in earlier_first)),
-        quality=list(_known(week.quality.as_shown for week in earlier_first)),
-    )
     try:
-        decision = decide(rules, {**of_person, **own})
+        decision = decision_of(
+            [(week.adherence, week.quality.as_shown) for week in weeks], rules, of_person
+        )
     except ForecastRefused as refusal:
         return ExerciseStep(
             reason=refusal.reason, what_to_do=_what_lacks(exercise, weeks) or refusal.what_to_do
@@ -150,6 +147,32 @@ def _step(
     return ExerciseStep(
         decision=decision, repetitions=repetitions_after(decision, rules, exercise.repetitions)
     )
+
+
+def decision_of(
+    weeks: Sequence[tuple[float | None, float | None]],
+    rules: DoseRules,
+    of_person: Mapping[Fact, float],
+) -> Decision:
+    """Apply the rules to what was done in the last two weeks, and how well.
+
+    Parameters
+    ----------
+    weeks
+        Share done of what is prescribed, and share done as shown, of each week, the last first.
+
+    Raises
+    ------
+    ForecastRefused
+        Something that the rules read is not known, and nothing that is known calls for less.
+    """
+    earlier_first = list(weeks[:2])[::-1]
+    done, well = ([each[at] for each in earlier_first] for at in (0, 1))
+    own = facts_of(
+        adherence=[share for share in done if share is not None],
+        quality=[share for share in well if share is not None],
+    )
+    return decide(rules, {**of_person, **own})
 
 
 def _what_lacks(exercise: Exercise, weeks: tuple[ExerciseWeek, ...]) -> str:
@@ -161,10 +184,6 @@ def _what_lacks(exercise: Exercise, weeks: tuple[ExerciseWeek, ...]) -> str:
     if any(week.adherence is None or week.quality.as_shown is None for week in weeks[:2]):
         return "record more days, and sets whose repetitions can be measured"
     return ""
-
-
-def _known(values: Iterator[float | None]) -> Iterator[float]:
-    return (value for value in values if value is not None)
 
 
 def repetitions_after(decision: Decision, rules: DoseRules, now: int) -> int | None:
