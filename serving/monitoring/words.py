@@ -58,8 +58,8 @@ def sentence(alert: Alert, *, better: str = "higher") -> str:
             return (
                 f"Of the {PLANNED[alert.code]} {100 * alert.now:.0f} % took place on"
                 f" {alert.days_now} days since day {alert.since_day}, on none of them"
-                f" {100 * alert.limit:.0f} % or more: ask what stands in the way, or whether the plan"
-                " still holds."
+                f" {100 * alert.limit:.0f} % or more: ask what stands in the way, or whether the"
+                " plan still holds."
             )
         case _:
             return _changed(alert, name)

@@ -15,7 +15,7 @@ import msgspec
 import typer
 
 from contracts.errors import ContractError, ServiceUnavailable
-from contracts.exercise import Exercise, joined, read_programme, read_sets
+from contracts.exercise import Exercise, Programme, joined, read_programme, read_sets
 from rehabcast.commands.service.serve import UrlOption, service_of
 from rehabcast.commands.service.what_if import read_plans
 from rehabcast.output import AsJson, emit, require_place
@@ -37,7 +37,7 @@ SetFiles = Annotated[
     list[Path], typer.Argument(help="Files of sets of one person, as a recogniser wrote them.")
 ]
 ProgrammeOption = Annotated[
-    Path, typer.Option("--programme", help="TOML file of what is prescribed.")
+    Path, typer.Option("--programme", help="What is prescribed: TOML, or a FHIR CarePlan (.json).")
 ]
 AsOf = Annotated[
     datetime | None,
@@ -89,11 +89,13 @@ class DaysSent:
 
 @app.command()
 def check(
-    programme: Annotated[Path, typer.Argument(help="TOML file of what is prescribed.")],
+    programme: Annotated[
+        Path, typer.Argument(help="What is prescribed: TOML, or a FHIR CarePlan (.json).")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Check a programme: unknown keys, an exercise twice, sides, counts that make no sense."""
-    read = read_programme(programme)
+    read = _programme(programme)
     result = CheckedProgramme(
         name=read.name, start=read.start, end=read.end, exercises=len(read.exercises),
         repetitions_a_week=sum(each.repetitions_a_week for each in read.exercises),
@@ -224,11 +226,20 @@ def send(
     emit(result, said, as_json=as_json)
 
 
+def _programme(path: Path) -> Programme:
+    """Read a programme: `.json` as a CarePlan of FHIR, else TOML."""
+    if path.suffix.lower() != ".json":
+        return read_programme(path)
+    from features.sources.records.fhir_programmes import read_fhir_programme
+
+    return read_fhir_programme(path)
+
+
 def _observed(sets: list[Path], programme: Path, as_of: datetime | None) -> tuple[Observed, bool]:
     """Return what is known of a programme by some files, and whether they are SIMULATED."""
     from features.adherence.observed import observe
 
-    prescribed = read_programme(programme)
+    prescribed = _programme(programme)
     file = joined([read_sets(path) for path in sets])
     last = None if as_of is None else as_of.date()
     return observe(prescribed, file, last), file.simulated
