@@ -34,16 +34,22 @@ def sentences(answer: WhatIf) -> list[str]:
 
 def _compared(each: PlanComparison) -> str:
     found = each.difference
-    chance = found.chance_important
     return (
-        f"At week {each.weeks} the level under {each.plan!r} is {_points(found.mean)} than under"
-        f" {each.other!r} (80 % range {found.low_80:+.1f} to {found.high_80:+.1f}); that it is"
-        f" better by an important difference has a chance of {_percent(chance)}."
+        f"At week {each.weeks} {_direction(each)}: {found.mean:+.1f} points (80 % range"
+        f" {found.low_80:+.1f} to {found.high_80:+.1f}); that it is better by an important"
+        f" difference has a chance of {_percent(found.chance_important)}."
     )
 
 
-def _points(mean: float) -> str:
-    return f"{abs(mean):.1f} points {'better' if mean >= 0 else 'worse'}"
+def _direction(each: PlanComparison) -> str:
+    """Say better or worse only where that may be claimed."""
+    found = each.difference
+    if found.direction != "not certain":
+        return f"the level under {each.plan!r} is {found.direction} than under {each.other!r}"
+    return (
+        f"it is not certain that {each.plan!r} and {each.other!r} differ (better"
+        f" {_percent(found.chance_better)}, worse {_percent(found.chance_worse)})"
+    )
 
 
 def _percent(chance: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from msgspec import UNSET
 from rich.console import Console
 
+from contracts.doses import shipped_dose_response
 from contracts.forecast import QUANTILE_LEVELS
 from contracts.observation import Observation
 from contracts.therapy import THERAPY
@@ -25,6 +27,7 @@ from inference.twin.support import EDGES_H, DosesSeen
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import respond
+from serving.forecast.whatif import twin
 from serving.forecast.whatif.twin import twin_of
 from serving.formats.plain_text import as_plain_text
 from serving.schemas import ForecastAnswer
@@ -127,16 +130,45 @@ def test_more_is_better_and_none_is_worse_with_ranges_that_say_so(seen_all: Serv
     _, more, none = answer.plans
     for horizon in more.horizons:
         found = horizon.difference
-        assert 0 < found.low_90 < found.low_80 < found.mean < found.high_80 < found.high_90
-    assert all(horizon.difference.high_90 < 0 for horizon in none.horizons)
+        assert 0 == found.low_90 == found.low_80 < found.mean < found.high_80 < found.high_90
+        assert 0.4 < found.chance_better < 0.6
+        assert found.chance_worse == 0
+    for horizon in none.horizons:
+        found = horizon.difference
+        assert found.low_90 < found.low_80 < found.mean < found.high_80 == found.high_90 == 0
     (between,) = (each for each in answer.comparisons if each.other == "more")
     assert (between.plan, between.weeks) == ("none", 12)
     assert between.difference.mean < none.horizons[3].difference.mean
     assert between.difference.mean < between.by_pace < 0, "a slower pace is a part of the loss"
-    assert between.e_value > between.e_value_limit >= 1
+    assert between.e_value > between.e_value_limit == 1
     assert [each.strength for each in between.hidden] == [1.25, 1.5, 2.0, 3.0]
     assert answer.prior is not None
-    assert 0 < answer.prior.low_80 < answer.prior.median < answer.prior.high_80 < 5
+    assert 0 == answer.prior.low_80 <= answer.prior.median < answer.prior.high_80 < 5
+
+
+def test_no_direction_is_claimed_that_trials_cannot_tell(seen_all: ServedModel) -> None:
+    """More therapy is never worse by the form of the gain: that is no finding."""
+    answer = what_if(seen_all, MORE, NONE)
+    found = [each.difference for each in answer.comparisons]
+    found += [horizon.difference for plan in answer.plans[1:] for horizon in plan.horizons]
+    assert {each.direction for each in found} == {"not certain"}
+    words = " ".join(answer.in_words)
+    assert re.search(r"it is not certain that .more. and .as now. differ \(better (4|5)\d %", words)
+    assert "is better than" not in words
+
+
+def test_a_direction_that_is_certain_is_claimed(
+    seen_all: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    response = shipped_dose_response(str(SCORE["code"]))
+    assert response is not None
+    sure = response.model_copy(update={"nothing_early": 0.0, "nothing_late": 0.0})
+    monkeypatch.setattr(twin, "shipped_dose_response", lambda _: sure)
+    answer = what_if(seen_all, MORE, NONE)
+    assert [each.difference.direction for each in answer.comparisons] == [
+        "better", "worse", "worse",
+    ]  # fmt: skip
+    assert "the level under 'more' is better than under 'as now'" in " ".join(answer.in_words)
 
 
 def test_every_answer_says_of_what_kind_it_is(seen_all: ServedModel) -> None:
@@ -347,9 +379,9 @@ def test_the_draws_are_those_of_the_forecast(treated: ServedModel) -> None:
         raw_HQ = run_head(bundle, embed(bundle, batch), present_BM)[0]
         ahead = np.array(bundle.layout.horizon_days_H) - int(batch.origin_day_B[0])
         at = np.flatnonzero(ahead > 0)
-        twin = twin_of(bundle, batch, ahead[at].astype(float))
-        levels_NHI = twin.person.levels(doses_of([twin.now]))
-        drawn_HI = points(twin.person.scores(levels_NHI)[0], bundle.task.target)
+        someone = twin_of(bundle, batch, ahead[at].astype(float))
+        levels_NHI = someone.person.levels(doses_of([someone.now]))
+        drawn_HI = points(someone.person.scores(levels_NHI)[0], bundle.task.target)
         drawn_HQ = np.quantile(drawn_HI, QUANTILE_LEVELS, axis=-1).T
         # 512 draws, and strata of curves that the network sums up by mean and variance.
         assert np.abs(drawn_HQ - raw_HQ[at])[:, 1:-1].max() < 2.5
