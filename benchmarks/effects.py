@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -89,7 +90,9 @@ def advised(truth: str, confounding: float, answers: list[Answer]) -> dict[str, 
     }  # fmt: skip
 
 
-def measured(cohorts: int, nothing: int) -> dict[tuple[str, float], list[Answer]]:
+def measured(
+    cohorts: int, nothing: int, truths: Sequence[str]
+) -> dict[tuple[str, float], list[Answer]]:
     """Return the answers in each cohort, by truth and confounding.
 
     Parameters
@@ -101,6 +104,8 @@ def measured(cohorts: int, nothing: int) -> dict[tuple[str, float], list[Answer]
     lines = [(t, c, with_therapy(Scenario(), t, c)) for t in TRUTHS for c in CONFOUNDING]
     lines.append((CONFOUNDED, CONFOUNDING[-1], read_scenario(HIDDEN)))
     for line, (truth, confounding, scenario) in enumerate(lines):
+        if truth not in truths:
+            continue
         count = nothing if truth == "none" else cohorts
         seeds = range(1_000 * line, 1_000 * line + count)
         answers = [answer(draw_cohort(scenario, seed, SHARDS), seed) for seed in seeds]
@@ -108,15 +113,38 @@ def measured(cohorts: int, nothing: int) -> dict[tuple[str, float], list[Answer]
     return found
 
 
+def judged(found: Mapping[tuple[str, float], Sequence[Answer]]) -> dict[str, object]:
+    """Return what of the targets was met, of the lines without a hidden confounder."""
+    said: dict[str, object] = {}
+    if held := [a.held for answers in found.values() for a in answers]:
+        said |= {
+            "cohorts": len(held), "90 % intervals hold": round(float(np.mean(held)), 3),
+            "within 87 to 93 %": bool(0.87 <= np.mean(held) <= 0.93),
+        }  # fmt: skip
+    nothing = [answers for (truth, _), answers in found.items() if truth == "none"]
+    if nothing:
+        means = [np.mean([a.adjusted.value for a in answers]) for answers in nothing]
+        claimed = [a.claims_sign for answers in nothing for a in answers]
+        said |= {
+            "no dose does anything: mean effect": round(float(np.mean(means)), 3),
+            f"under {BENEFIT}": bool(np.abs(means).max() < BENEFIT),
+            "cohorts there": len(claimed),
+            "claims of a direction there": round(float(np.mean(claimed)), 3),
+            f"under {TARGET}": bool(np.mean(claimed) < TARGET),
+        }
+    return said
+
+
 def main() -> None:
     """Print the tables, and which targets were met."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cohorts", type=int, default=40)
     parser.add_argument("--nothing", type=int, default=120)
+    parser.add_argument("--truths", nargs="+", default=[*TRUTHS, CONFOUNDED], help="only these")
     options = parser.parse_args()
     if min(options.cohorts, options.nothing) < 1:
         parser.error("nothing can be measured without a cohort: --cohorts 1 --nothing 1")
-    found = measured(options.cohorts, options.nothing)
+    found = measured(options.cohorts, options.nothing, options.truths)
     for title, told in (
         ("a doubled plan over usual care, Fugl-Meyer points", row),
         ("where there is nothing to find, and a hidden confounder", controls),
@@ -128,18 +156,7 @@ def main() -> None:
     else:
         print(f"{REAL} is not here: no real arms")
     seen = {at: answers for at, answers in found.items() if at[0] != CONFOUNDED}
-    held = [a.held for answers in seen.values() for a in answers]
-    nothing = [a for (truth, _), answers in seen.items() if truth == "none" for a in answers]
-    means = [np.mean([a.adjusted.value for a in seen["none", c]]) for c in CONFOUNDING]
-    claimed = float(np.mean([a.claims_sign for a in nothing]))
-    print(json.dumps({
-        "cohorts": len(held), "90 % intervals hold": round(float(np.mean(held)), 3),
-        "within 87 to 93 %": bool(0.87 <= np.mean(held) <= 0.93),
-        "no dose does anything: mean effect": round(float(np.mean(means)), 3),
-        f"under {BENEFIT}": bool(np.abs(means).max() < BENEFIT),
-        "cohorts there": len(nothing), "claims of a direction there": round(claimed, 3),
-        f"under {TARGET}": claimed < TARGET,
-    }))  # fmt: skip
+    print(json.dumps(judged(seen)))
 
 
 if __name__ == "__main__":

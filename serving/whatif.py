@@ -173,6 +173,8 @@ class DoseSeen(Strict, frozen=True, kw_only=True):
     high_hours: float | None
     people: int
     share: float
+    over_days: int | None = None
+    """Days that followed, over which it is their mean; null of the last two weeks."""
 
 
 class FoundPlan(Strict, frozen=True, kw_only=True):

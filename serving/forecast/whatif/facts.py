@@ -10,6 +10,7 @@ from contracts.task import Target
 from inference.similar import shown_number
 from inference.twin.compare import Array, difference
 from inference.twin.mechanism import DAYS_A_WEEK
+from inference.twin.plans import ALL
 from inference.twin.support import supported
 from serving.forecast.whatif.twin import Twin
 from serving.whatif import DoseSeen, LevelDifference, PriorSlope
@@ -25,12 +26,13 @@ def level_difference(one_I: Array, other_I: Array, target: Target) -> LevelDiffe
 
 def doses_seen(twin: Twin) -> list[DoseSeen]:
     """Return the doses that enough people alike had."""
+    courses = [(ALL, days, seen) for days, seen in twin.courses.items()]
     return [
         DoseSeen(
             kind=kind, low_hours=dose.low, high_hours=dose.high,
-            people=shown_number(dose.people) or 0, share=round(dose.share, 2),
+            people=shown_number(dose.people) or 0, share=round(dose.share, 2), over_days=days,
         )
-        for kind, doses in twin.doses.items()
+        for kind, days, doses in [*((k, None, seen) for k, seen in twin.doses.items()), *courses]
         for dose in supported(doses)
     ]  # fmt: skip
 

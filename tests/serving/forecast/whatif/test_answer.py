@@ -22,13 +22,15 @@ from features.sequences import present_modalities
 from inference.bundle import embed, run_head
 from inference.record import record_batch
 from inference.twin.compare import points
+from inference.twin.courses import WINDOWS, CoursesSeen
 from inference.twin.plans import doses_of
-from inference.twin.support import EDGES_H, DosesSeen
+from inference.twin.support import EDGES_H, DosesSeen, bin_of
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import respond
 from serving.forecast.whatif import twin
 from serving.forecast.whatif.twin import twin_of
+from serving.forecast.whatif.words import PARTS_ALONE
 from serving.formats.plain_text import as_plain_text
 from serving.schemas import ForecastAnswer
 from serving.whatif import (
@@ -71,12 +73,17 @@ def with_doses(served: ServedModel, people: int, **bins: int) -> ServedModel:
     for at, count in bins.items():
         count_KDSE[..., int(at.removeprefix("bin"))] = count
     doses = DosesSeen(count_KDSE=count_KDSE, first_place=0, codes_K=(THERAPY,))
+    shape = (len(WINDOWS), *count_KDSE.shape[1:])
+    courses = CoursesSeen(count_WDSE=np.broadcast_to(count_KDSE, shape), first_place=0)
     calibration = replace(
         bundle.calibration, seen=replace(seen, count_DSKH=count_DSKH, first_place=0)
     )
     easy = replace(bundle.reference, limit=0.0)
     return replace(
-        served, bundle=replace(bundle, doses=doses, calibration=calibration, reference=easy)
+        served,
+        bundle=replace(
+            bundle, doses=doses, courses=courses, calibration=calibration, reference=easy
+        ),
     )
 
 
@@ -204,6 +211,40 @@ def test_a_dose_that_too_few_such_people_had_is_refused_and_others_are_listed(
         assert more.why_not in " ".join(answer.in_words)
         assert (7.5, 10.0) not in {(d.low_hours, d.high_hours) for d in answer.doses_seen}
         assert "therapy from 2.5 to less than 5 hours a week" in " ".join(answer.in_words)
+
+
+def test_a_course_that_nobody_had_is_refused_though_each_part_was_seen(
+    seen_all: ServedModel,
+) -> None:
+    """Nine hours for four weeks is one bin of the four weeks that follow, and another of twelve."""
+    courses = seen_all.bundle.courses
+    assert courses is not None
+    count_WDSE = courses.count_WDSE.copy()
+    count_WDSE[1, ..., bin_of(5.3)] = 25
+    few = replace(courses, count_WDSE=count_WDSE)
+    model = replace(seen_all, bundle=replace(seen_all.bundle, courses=few))
+    answer = what_if(model, MORE, NONE, plan("same", (3.5, 14), (3.5, None)))
+    now, more, none, same = answer.plans
+    assert (now.supported, more.supported, none.supported, same.supported) == (
+        True, False, True, True,
+    )  # fmt: skip
+    assert "had about 5.33 hours a week of 'therapy' on average over the 12 weeks" in more.why_not
+    said = " ".join(answer.in_words)
+    assert "from 2.5 to less than 5 hours a week on average over 12 weeks" in said
+    assert PARTS_ALONE not in said
+    assert not {dose.low_hours for dose in answer.doses_seen if dose.over_days == 84} & {5.0}
+    found = what_if(
+        model, search=PlanSearch(most_hours_a_week=9.0, then_hours_a_week=0.0, most_weeks=8)
+    ).found
+    assert found
+    assert not [each for each in found if 5 <= each.hours_a_week * each.weeks / 12 < 7.5]
+
+
+def test_without_courses_parts_are_judged_alone_and_that_is_said(seen_all: ServedModel) -> None:
+    earlier = replace(seen_all, bundle=replace(seen_all.bundle, courses=None))
+    answer = what_if(earlier, MORE)
+    assert answer.plans[1].supported
+    assert PARTS_ALONE in answer.in_words
 
 
 def test_a_share_below_one_in_twenty_is_refused_however_many_people(treated: ServedModel) -> None:
