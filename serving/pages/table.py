@@ -8,7 +8,8 @@ from serving.pages.caseload import caseload
 from serving.pages.page import HOME, Page
 from serving.pages.patient import family_sheet, patient
 from serving.pages.plans import form, page
-from serving.pages.practice import case, practice
+from serving.pages.predicting import own
+from serving.pages.predicting.practice import case, practice
 
 CLINICIANS = frozenset({Role.CLINICIAN})
 PATIENTS = f"{HOME}/patients"
@@ -37,11 +38,15 @@ PAGES: tuple[Page, ...] = (
     ),
     Page(
         method="POST", path=f"{ONE}/whatif", answer=page.compare, roles=CLINICIANS,
-        fields=form.fields, forecasts=True,
+        fields=form.fields, forecasts=True, once=False,
     ),
     Page(
         method="POST", path=f"{ONE}/whatif/dose", answer=page.decide_dose, roles=CLINICIANS,
         fields=page.dose_fields,
+    ),
+    Page(
+        method="POST", path=f"{ONE}/prediction", answer=own.predict, roles=CLINICIANS,
+        fields=own.prediction_fields,
     ),
     Page(
         method="POST", path=f"{ONE}/score", answer=recording.record_score, roles=CLINICIANS,
