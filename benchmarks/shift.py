@@ -1,9 +1,10 @@
 """Benchmark: shifts in who comes are found before outcomes, and seasons are none.
 
 SIMULATED deployments of five years, 200 of each kind without a shift and 60 with one, 20 people a
-week at three sites, eight quantities. Beside it, in the same deployments, fixed-sample tests each four weeks with the same
-chance of a false alarm over five years. `make bench NAME=shift` takes some minutes and prints, as
-its last line, one JSON object; numbers after the script's name are those of deployments.
+week at three sites, eight quantities. Beside it, in the same deployments, fixed-sample tests each
+four weeks with the same chance of a false alarm over five years. `make bench NAME=shift` takes some
+minutes and prints, as its last line, one JSON object; numbers after the script's name are those of
+deployments.
 """
 
 from __future__ import annotations
