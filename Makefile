@@ -104,8 +104,8 @@ stories: setup  ## Ask models of simulated and of real people about the patients
 docs: setup  ## Build the pages of docs/ and the Python API into build/site; a broken link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
-# The fast tests, and all of contracts, stores and inference. Floors are what they covered on 2026-11-28, rounded down.
-FLOORS := contracts=98 stores=78 inference=96 features=77 training=78 audits=90 serving=82 rehabcast=52
+# The fast tests, and all of contracts, stores and inference. Floors are what they covered on 2026-11-28, down to fives.
+FLOORS := contracts=95 stores=75 inference=95 features=75 training=75 audits=90 serving=80 rehabcast=50
 coverage: setup  ## Measure branch coverage by the fast tests; fails below the floor of a package
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term:skip-covered \
 	    $$(grep -vE '^tests/(contracts|stores|inference)/' tests/slow_modules.txt | sed 's/^/--ignore=/')
