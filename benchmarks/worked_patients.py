@@ -29,6 +29,8 @@ from serving.whatif import LastWeeks, LevelDifference, PlanAnswer, PlanAsked, Wh
 from support.repository import ROOT
 
 SUBJECTS, SEED = 700, 5
+ASKED = 120
+"""People who are asked about, by number."""
 MODEL = "worked"
 EARLY, LATE = 21, 84
 """Days since enrolment on which they are asked."""
@@ -107,9 +109,9 @@ def asked(cohort: Cohort, served: ServedModel, subject: str, day: int) -> Asked:
     return Asked(subject=subject, onset_days=enrolled + day, answer=answer)
 
 
-def everybody(cohort: Cohort, served: ServedModel) -> Iterator[tuple[int, Asked]]:
-    """Yield everybody early and late, by number, with the day."""
-    for number in range(1, SUBJECTS + 1):
+def people_asked(cohort: Cohort, served: ServedModel) -> Iterator[tuple[int, Asked]]:
+    """Yield the people who are asked about, early and late, by number, with the day."""
+    for number in range(1, ASKED + 1):
         for day in (EARLY, LATE):
             yield day, asked(cohort, served, str(number), day)
 
@@ -186,7 +188,7 @@ def main() -> None:
         cohort, served = trained(place)
         patients: dict[str, Asked] = {}
         count: Counter[str] = Counter()
-        for day, found in everybody(cohort, served):
+        for day, found in people_asked(cohort, served):
             status = "no forecast" if found.what_if is None else found.what_if.status
             count[f"day {day}: {status}"] += 1
             for each in [] if found.what_if is None else found.what_if.plans:
