@@ -57,10 +57,9 @@ class Bundle:
         Distribution of the features of the training people on all their days.
     encoder, head, coalitions
         ONNX Runtime sessions of the graphs (`contracts.bundle`).
-    people
-        Whom it has seen, sealed (`inference.people`); None in bundles of earlier versions.
-    people_at_times
-        How they stood at each time since onset; None in bundles of earlier versions.
+    people, people_at_times
+        Whom it has seen, sealed (`inference.people`), and how they stood at each time since onset;
+        None in bundles of earlier versions.
     codes
         What those of its codes mean that rehabcast does not ship.
     curves, doses, courses
@@ -159,12 +158,10 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
         reference=read_reference(tensors),
         encoder=_session(contents[names.ENCODER_FILE]), head=_session(contents[names.HEAD_FILE]),
         coalitions=_session(contents[names.COALITIONS_FILE]),
-        people=contents.get(names.PEOPLE_FILE),
+        people=contents.get(names.PEOPLE_FILE), codes=codes,
         people_at_times=read_people_at_times(contents.get(names.PROFILE_FILE)),
-        codes=codes,
         curves=None if (graph := contents.get(names.CURVES_FILE)) is None else _session(graph),
-        doses=read_doses_seen(tensors, manifest.channels),
-        courses=read_courses_seen(tensors),
+        doses=read_doses_seen(tensors, manifest.channels), courses=read_courses_seen(tensors),
     )  # fmt: skip
 
 
