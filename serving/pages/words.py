@@ -34,6 +34,7 @@ MODALITIES = {
     "arm use": later("use of the arm"),
     "assessments": later("scores so far"),
     "cardiovascular": later("heart rate"),
+    "exercise": later("exercise at home"),
     "gait": later("walking"),
     "muscle activity": later("muscle activity"),
     "person": later("age, sex and diagnosis"),
