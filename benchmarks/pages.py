@@ -34,7 +34,7 @@ from serving.pages.rendering import LANGUAGES
 from serving.state.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
-GOLDEN = ROOT / "tests" / "rehabcast" / "golden_homes" / "2026-11-form-5.tar.xz"
+GOLDEN = ROOT / "tests" / "rehabcast" / "golden_homes" / "2026-11-form-2.tar.xz"
 CHROMIUM = Path("/usr/bin/chromium")
 ARM, STEPS, HEART = "REHABCAST//FUGL_MEYER_UE", "LOINC//41950-7", "LOINC//40443-4"
 WEAR = "REHABCAST//WEAR_TIME"

@@ -65,6 +65,10 @@ class Say:
         }
         return found % values, self.language
 
+    def isolated(self, text: Any) -> str:
+        """Keep the order of a date, or of a number and its sign, where words run to the left."""
+        return str(text) if self.direction == "ltr" else f"\u2066{text}\u2069"
+
     def date(self, day: Any) -> str:
         """Return a date as people write it."""
         return format_date(day, "d MMMM yyyy", locale=self.language)
