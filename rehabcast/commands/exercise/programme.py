@@ -172,7 +172,9 @@ def days(
         left_out=observed.left_out, simulated=simulated,
     )  # fmt: skip
     said = f"{len(values)} values of {result.days} days in {output}" + _left_out(observed)
-    emit(result, f"SIMULATED: {said}" if simulated else said, as_json=as_json)
+    if simulated:
+        said = f"SIMULATED: {said}. Write simulated = true into the map that imports them"
+    emit(result, said, as_json=as_json)
 
 
 @app.command()

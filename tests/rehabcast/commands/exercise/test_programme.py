@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from contracts.exercise import SetFile, as_csv, write_sets
+from contracts.exercise import SetFile, as_csv, codes, write_sets
 from contracts.observation import Observation
 from contracts.vocabulary import vocabulary
+from features.cohort import read_cohort
 from serving.http.client import Client
 from serving.schemas import ObservationsRequest, Recorded
 from tests.end_to_end.conftest import PINNED, paths
@@ -113,6 +114,47 @@ def test_the_days_are_a_table_of_the_vocabularys_codes(line: Line) -> None:
         assert (row["subject"], row["unit"]) == ("P 1", entry.unit)
         assert entry.low <= float(row["value"]) <= entry.high
         assert entry.modality == "exercise"
+
+
+MAP = """
+name = "exercise at home"
+clock = "timestamps"
+simulated = true
+
+[[tables]]
+file = "people.csv"
+subject = "patient"
+columns = [
+    { column = "onset", code = "REHABCAST//ONSET" },
+    { column = "enrolled", code = "REHABCAST//ENROLMENT" },
+]
+
+[[tables]]
+file = "days.csv"
+subject = "subject"
+when = "date"
+names_in = "code"
+values_in = "value"
+columns = [
+"""
+
+
+def test_the_table_is_imported_into_a_cohort_with_the_same_values(
+    line: Line, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("sets.json", "--programme", "programme.toml", "--subject", "P1", "--output")
+    written = line.json("days", *words, "days.csv")
+    columns = [f'{{ column = "{code}", code = "{code}", unit = "{vocabulary()[code].unit}" }},'
+               for code in codes.CODES]  # fmt: skip
+    (line.folder / "map.toml").write_text(MAP + "\n".join([*columns, "]"]), "utf-8")
+    (line.folder / "people.csv").write_text(
+        "patient,onset,enrolled\nP1,2026-02-10,2026-02-28\n", "utf-8"
+    )
+    said = run(capsys, monkeypatch, "cohort", "import", "auto", "map.toml", "cohort")
+    assert said.code == 0, said.text
+    cohort = read_cohort(line.folder / "cohort")
+    of_exercise = cohort.events[cohort.events["code"].isin(codes.CODES)]
+    assert (len(of_exercise), cohort.provenance.simulated) == (written["values"], True)
 
 
 def test_a_programme_is_checked(line: Line) -> None:
