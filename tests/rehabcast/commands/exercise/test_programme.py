@@ -15,6 +15,7 @@ from contracts.vocabulary import vocabulary
 from features.cohort import read_cohort
 from serving.http.client import Client
 from serving.schemas import ObservationsRequest, Recorded
+from tests.conftest import ROOT
 from tests.end_to_end.conftest import PINNED, paths
 from tests.rehabcast.command_line import Said, run
 from tests.simulated_exercise import PROGRAMME_TOML, ROTATION, a_set, day, days_of, set_file
@@ -155,6 +156,9 @@ def test_the_table_is_imported_into_a_cohort_with_the_same_values(
     cohort = read_cohort(line.folder / "cohort")
     of_exercise = cohort.events[cohort.events["code"].isin(codes.CODES)]
     assert (len(of_exercise), cohort.provenance.simulated) == (written["values"], True)
+    found = line.json("groups", "cohort", "--task", str(ROOT / "tasks" / "stroke-upper-limb.toml"))
+    assert found["simulated"]
+    assert {row["people"] for row in found["rows"]} == {None}, "one person is no group"
 
 
 def test_a_programme_is_checked(line: Line) -> None:
