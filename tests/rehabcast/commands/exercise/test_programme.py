@@ -184,9 +184,9 @@ def test_days_are_sent_as_observations_and_never_those_that_nobody_did(
         record = line.json("send", "real.json", *words, "--enrolment-day", "1")
     (request,) = asked
     assert record["sent"] == len(request.observations)
-    assert (request.enrolment_day, request.today) == (1, 15)
+    assert (request.enrolment_day, request.today) == (1, 14)
     days = {each.day_since_onset for each in request.observations}
-    assert days == set(range(2, 16)), "the second of March is two days after the onset"
+    assert days == set(range(2, 15)), "from two days after the onset to the last whole day"
     first = Observation(code="REHABCAST//EXERCISE_REPETITIONS", day_since_onset=2, value=32.0)
     assert first in request.observations
     away = line("send", "real.json", *words, "--url", "http://127.0.0.1:9")
