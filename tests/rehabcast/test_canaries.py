@@ -74,7 +74,7 @@ COMMANDS = (
     "access init there", "access list", "access add-client x --scopes cds",
     "access add-issuer x --jwks https://x.test/", "access remove-client x", "access token x",
     "access add-cds-client x --jwks https://x.test/",
-    "exercise check nowhere", "exercise report nowhere --programme nowhere",
+    "exercise groups nowhere --task task.toml", "exercise check nowhere", "exercise report nowhere --programme nowhere",
     "exercise days nowhere --programme nowhere --subject P --output z.csv",
     "exercise send nowhere --programme nowhere --subject P --onset 2026-01-05",
 )  # fmt: skip
