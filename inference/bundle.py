@@ -62,9 +62,9 @@ class Bundle:
         How they stood at each time since onset; None in bundles of earlier versions.
     codes
         What those of its codes mean that rehabcast does not ship.
-    curves, doses
-        The graph of the curves that a forecast consists of, and which doses of therapy people had;
-        None in bundles of earlier versions and of other families.
+    curves, doses, by_people_H
+        The graph of the curves that a forecast consists of, which doses of therapy people had, and
+        what more people would settle; None in bundles of earlier versions and of other families.
     """
 
     manifest: Manifest
@@ -81,6 +81,7 @@ class Bundle:
     codes: Additions = NOTHING
     curves: onnxruntime.InferenceSession | None = None
     doses: DosesSeen | None = None
+    by_people_H: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,14 +155,13 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
             person_S=manifest.person, horizon_days_H=manifest.horizon_days,
         ),
         calibration=_calibration(tensors, manifest),
-        reference=read_reference(tensors),
+        reference=read_reference(tensors), people=contents.get(names.PEOPLE_FILE),
         encoder=_session(contents[names.ENCODER_FILE]), head=_session(contents[names.HEAD_FILE]),
         coalitions=_session(contents[names.COALITIONS_FILE]),
-        people=contents.get(names.PEOPLE_FILE),
         people_at_times=read_people_at_times(contents.get(names.PROFILE_FILE)),
         codes=codes,
-        curves=None if (graph := contents.get(names.CURVES_FILE)) is None else _session(graph),
-        doses=read_doses_seen(tensors, manifest.channels),
+        curves=_session(graph) if (graph := contents.get(names.CURVES_FILE)) else None,
+        doses=read_doses_seen(tensors, manifest.channels), by_people_H=tensors.get(names.BY_PEOPLE),
     )  # fmt: skip
 
 
