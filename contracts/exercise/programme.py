@@ -18,6 +18,8 @@ Recording = Literal["all day", "in sessions"]
 
 DAYS_A_WEEK = 7
 MOST_EXERCISES, MOST_WEEKS = 30, 104
+FIRST_YEAR, LAST_YEAR = 1990, 2199
+"""Other years are slips; wearables begin about then."""
 MOST_REPETITIONS_A_DAY = 2_000
 """Of one exercise: more is a slip, as trials of high repetition ask for some hundreds (local)."""
 
@@ -121,7 +123,9 @@ class Programme(Strict):
         return next((each for each in self.exercises if each.key == wanted), None)
 
     @model_validator(mode="after")
-    def _has_each_once(self) -> Self:
+    def _makes_sense(self) -> Self:
+        if not FIRST_YEAR <= self.start.year <= LAST_YEAR:
+            raise ValueError(f"it begins in the year {self.start.year}: correct start")
         counts = Counter(each.key for each in self.exercises)
         if twice := [key for key, count in counts.items() if count > 1]:
             name, side = twice[0]

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from contracts.exercise.programme import Name, Side
+from contracts.exercise.programme import FIRST_YEAR, LAST_YEAR, Name, Side
 from contracts.task_parts.parts import Number
 
 STRICT = ConfigDict(extra="forbid")
@@ -31,6 +31,8 @@ def _local(value: object) -> object:
             raise ValueError(f"{value!r} is no time: write 2026-03-02T10:15:00") from error
     if not isinstance(value, datetime):
         raise ValueError(f"{value!r} is no time: write 2026-03-02T10:15:00")
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ValueError(f"{value.isoformat()} is in the year {value.year}: correct it")
     if value.tzinfo is not None:
         raise ValueError(
             f"{value.isoformat()} has an offset: write the local time of the person without one"

@@ -22,6 +22,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from contracts.exercise import codes
 from contracts.observation import Observation
 from serving.access.trust import DEVELOPMENT
 from serving.state.store import Store
@@ -35,7 +36,8 @@ MOST_TABS = 90
 VERSION = "/pages/governance/arm/1"
 PAGES = (
     "/pages/patients", "/pages/patients/P-1", "/pages/patients/P-2",
-    "/pages/patients/P-1/family", "/pages/patients/P-1/whatif", "/pages/new-patient",
+    "/pages/patients/P-1/family", "/pages/patients/P-1/whatif",
+    "/pages/patients/P-2/exercise", "/pages/new-patient",
     "/pages/practice/3?guess=30", "/pages/governance", VERSION, "/pages/bench", "/pages/operation",
 )  # fmt: skip
 BOTH_WAYS = ("/pages/patients/P-1", "/pages/patients/P-1/family")
@@ -55,6 +57,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with closing(Store(f"sqlite:///{home / 'service.db'}")) as store:
         for subject, last in (("P-1", 34.0), ("P-2", 12.0)):
             of_this = [*values, (ARM, 48, last)]
+            if subject == "P-2":
+                of_this += [(codes.REPETITIONS, day, 20.0) for day in range(50, 66)]
             store.add(
                 DEVELOPMENT, subject, 6,
                 [Observation(code=c, day_since_onset=d, value=v) for c, d, v in of_this],

@@ -10,13 +10,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import httpx
 import msgspec
 import typer
 
-from contracts.errors import ContractError, ServiceUnavailable
+from contracts.errors import ContractError
 from contracts.exercise import Exercise, Programme, joined, read_programme, read_sets
-from rehabcast.commands.service.serve import UrlOption, service_of
+from rehabcast.commands.service.asking import UrlOption, asking, service_of
 from rehabcast.commands.service.what_if import read_plans
 from rehabcast.output import AsJson, emit, require_place
 from rehabcast.settings import Settings
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from features.adherence.days import DayValue
     from features.adherence.observed import Observed
     from inference.twin.exercise import ProgrammeReport
-    from serving.schemas import ObservationsRequest, Recorded
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -220,7 +218,8 @@ def send(
         raise ContractError(
             f"the values cannot be of this person: {error}", "check --subject and --onset"
         ) from error
-    recorded = _send(*service_of(Settings(), url), request)
+    with asking(*service_of(Settings(), url)) as client:
+        recorded = client.observe(request)
     result = DaysSent(subject=recorded.subject, sent=recorded.sent, on_record=recorded.on_record)
     said = f"{recorded.sent} values sent; {recorded.on_record} on record" + _left_out(observed)
     emit(result, said, as_json=as_json)
@@ -278,15 +277,3 @@ def _left_out(observed: Observed) -> str:
         return ""
     counts = "; ".join(f"{reason} ({count})" for reason, count in observed.left_out.items())
     return f". Not counted: {counts}"
-
-
-def _send(address: str, token: str | None, request: ObservationsRequest) -> Recorded:
-    from serving.http.client import Client
-
-    try:
-        with Client(address, token) as client:
-            return client.observe(request)
-    except httpx.TransportError as error:
-        raise ServiceUnavailable(
-            f"no service answers at {address}", "start it with `rehabcast serve`"
-        ) from error

@@ -71,6 +71,7 @@ def test_it_is_read(tmp_path: Path) -> None:
         ("start = 2026-03-02", 'start = "2026-03-02"', "start is '2026-03-02'"),
         ("start = 2026-03-02", "start = 2026-03-02T10:00:00", "start is"),
         ("weeks = 4", "weeks = 4000", "weeks is 4000"),
+        ("start = 2026-03-02", "start = 9999-12-30", "it begins in the year 9999"),
         ('recording = "in sessions"', "", "recording is missing"),
         ("goal_range_deg = 60", "goal_range_deg = nan", "goal_range_deg is nan"),
         ('template = "wall-slide.csv"', f'template_sha256 = "{"a" * 64}"', "no template"),

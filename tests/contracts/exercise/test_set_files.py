@@ -72,6 +72,7 @@ def changed(**values: object) -> str:
         (changed(end="2026-03-02T08:01:00Z"), "has an offset"),
         (changed(start=1772438400), "is no time"),
         (changed(end="tomorrow"), "is no time"),
+        (changed(end="9999-12-31T23:59:59"), "is in the year 9999"),
         (as_json(FILE).replace('"tempo"', '"pace"', 1), "pace is not a key here"),
         (as_json(FILE).replace("sets/1", "sets/7"), "says that its form is"),
         ("[]", "it is no file of sets"), ("{", "not valid JSON"), ("[" * 200_000, "not valid JSON"),

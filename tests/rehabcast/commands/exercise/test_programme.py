@@ -12,7 +12,7 @@ import pytest
 from contracts.exercise import SetFile, as_csv, write_sets
 from contracts.observation import Observation
 from contracts.vocabulary import vocabulary
-from rehabcast.commands.exercise import programme as commands
+from serving.http.client import Client
 from serving.schemas import ObservationsRequest, Recorded
 from tests.end_to_end.conftest import PINNED, paths
 from tests.rehabcast.command_line import Said, run
@@ -126,15 +126,16 @@ def test_days_are_sent_as_observations_and_never_those_that_nobody_did(
 ) -> None:
     asked: list[ObservationsRequest] = []
 
-    def taken(_address: str, _token: str | None, request: ObservationsRequest) -> Recorded:
+    def taken(_: Client, request: ObservationsRequest) -> Recorded:
         asked.append(request)
         return Recorded(subject=request.subject, sent=len(request.observations), on_record=7)
 
-    monkeypatch.setattr(commands, "_send", taken)
     words = ("--programme", "programme.toml", "--subject", "P1", "--onset", "2026-02-28")
     assert "SIMULATED" in line("send", "sets.json", *words).text
     write_sets(line.folder / "real.json", SetFile(sets=TWO_WEEKS.sets))
-    record = line.json("send", "real.json", *words, "--enrolment-day", "1")
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "observe", taken)
+        record = line.json("send", "real.json", *words, "--enrolment-day", "1")
     (request,) = asked
     assert record["sent"] == len(request.observations)
     assert (request.enrolment_day, request.today) == (1, 15)
@@ -142,6 +143,8 @@ def test_days_are_sent_as_observations_and_never_those_that_nobody_did(
     assert days == set(range(2, 16)), "the second of March is two days after the onset"
     first = Observation(code="REHABCAST//EXERCISE_REPETITIONS", day_since_onset=2, value=32.0)
     assert first in request.observations
+    away = line("send", "real.json", *words, "--url", "http://127.0.0.1:9")
+    assert (away.code, "no service answers" in away.text) == (8, True)
     late = line("send", "real.json", *words[:-1], "2026-03-10")
     assert (late.code, "check --subject and --onset" in late.text) == (3, True)
 
