@@ -155,11 +155,26 @@ def _turned(moved_TC: Array, spans: list[Span]) -> list[Span]:
     )
     begun_T = path_T[: max(2, round(1.3 * length))]
     at_start = (begun_T[:BEGINNING].mean() - begun_T.min()) / max(float(np.ptp(begun_T)), 1e-9)
-    turn = (cycle.argmin() if at_start < 0.5 else cycle.argmax()) / length
-    chosen = float((turn + 0.5) % 1 - 0.5)
+    if at_start >= 0.5:
+        path_T, cycle = -path_T, -cycle
+    chosen = float((cycle.argmin() / length + 0.5) % 1 - 0.5)
     moved = [(a + round(chosen * (b - a)), b + round(chosen * (b - a))) for a, b in spans]
-    return _within(moved, total)
+    within = _within(moved, total)
+    turns = {place: _turn(path_T, place, round(NEAR * length)) for span in within for place in span}
+    settled = [(turns[a], turns[b]) for a, b in within]
+    return settled if all(b - a > 1 for a, b in settled) else within
 
+
+def _turn(path_T: Array, place: int, reach: int) -> int:
+    """Return where the limb is least far along its path, near a boundary; an end stays one."""
+    first, last = place - reach, place + reach + 1
+    if first < 0 or last > len(path_T):
+        return place
+    return first + int(path_T[first:last].argmin())
+
+
+NEAR = 0.15
+"""Of a repetition, within which a boundary is moved to the turn."""
 
 BEGINNING = 5
 """Samples that tell at which end of its path the limb was when the set began."""

@@ -62,7 +62,8 @@ def _of_an_hour(values_T6: Array) -> Iterator[Span]:
     rate = RATE_HZ / EVERY
     second = int(RATE_HZ)
     mean_TC = uniform_filter1d(smooth_TC, 2 * second, axis=0)
-    moves_T = np.sqrt(uniform_filter1d(((smooth_TC - mean_TC) ** 2).sum(axis=1), second))
+    around_T = uniform_filter1d(((smooth_TC - mean_TC) ** 2).sum(axis=1), second)
+    moves_T = np.sqrt(np.maximum(around_T, 0.0))
     repeats_T = _repeating(smooth_TC[::EVERY].astype(np.float32), rate).repeat(EVERY)
     repeats_T = np.pad(repeats_T, (0, max(len(values_T6) - len(repeats_T), 0)), mode="edge")
     for first, last in runs(repeats_T[: len(values_T6)]):

@@ -9,6 +9,7 @@ from contracts.exercise import Side
 from features.exercise.frame import as_right, upright
 from features.exercise.motion import Motion
 from features.exercise.repetitions import repetitions
+from features.exercise.sets import sets
 from inference.exercise.recogniser import Recogniser
 from inference.exercise.templates import TemplateFile
 
@@ -32,6 +33,13 @@ def enrolled(
             "record the demonstrated repetitions again, without a break",
         )
     values_T6 = motions[0].values_T6
+    found = sets(values_T6)
+    if len(found) > 1:
+        raise ContractError(
+            f"{name}: it holds {len(found)} sets, with rests between them",
+            "cut out the one with the demonstrated repetitions",
+        )
+    values_T6 = values_T6[slice(*found[0])] if found else values_T6
     shown = repetitions(values_T6)
     if len(shown) < LEAST_SHOWN:
         raise ContractError(
