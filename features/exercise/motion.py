@@ -84,10 +84,19 @@ def motions(readings: Iterable[tuple[Signal, Signal | None]]) -> list[Motion]:
         raise ContractError(
             "there is no acceleration in it", "record raw acceleration, and say so in the map"
         )
-    return [
-        Motion(start=parts[0].start, values_T6=np.concatenate([part.values_T6 for part in parts]))
-        for parts in pieces
-    ]
+    return [Motion(start=parts[0].start, values_T6=_joined(parts)) for parts in pieces]
+
+
+def _joined(parts: list[Motion]) -> Array:
+    """Return the samples of parts in a row, which are given up one by one: a day is held once."""
+    whole_T6 = np.empty((sum(len(part.values_T6) for part in parts), 6), dtype=np.float32)
+    first = 0
+    parts.reverse()
+    while parts:
+        part = parts.pop()
+        whole_T6[first : first + len(part.values_T6)] = part.values_T6
+        first += len(part.values_T6)
+    return whole_T6
 
 
 def _follows(before: Motion, piece: Motion) -> bool:
@@ -99,12 +108,13 @@ def _follows(before: Motion, piece: Motion) -> bool:
 
 def _went_back(before: np.datetime64, after: np.datetime64) -> ContractError:
     return ContractError(
-        f"its clock goes back from {_told(before)} to {_told(after)}: a set could be counted twice",
+        f"its clock goes back from {_written(before)} to {_written(after)}: a set could be counted"
+        " twice",
         "cut the recording there, and leave out what is there twice",
     )
 
 
-def _told(time: np.datetime64) -> str:
+def _written(time: np.datetime64) -> str:
     return str(time.astype("datetime64[s]"))
 
 

@@ -83,16 +83,16 @@ def _laid(
     cost_ST = _left_over(padded_TC, energy_T, seen_T, template_TC, length_S)
     each_S = mean * about * (STRETCHED * np.log(length_S / about) ** 2 + EACH)
     # By the end of a repetition, so that one column holds every way to get there.
-    ending_ST = np.full((len(length_S), total + 1), np.inf)
+    until_ST = np.full((len(length_S), total + 1), np.inf)
     for s, length in enumerate(length_S):
-        ending_ST[s, length:] = cost_ST[s, : total + 1 - length] + each_S[s]
+        until_ST[s, length:] = cost_ST[s, : total + 1 - length] + each_S[s]
     best_T = np.zeros(total + 1)
     taken_T = np.zeros(total + 1, dtype=np.int64)
     for end in range(1, total + 1):
         best_T[end] = best_T[end - 1] + UNEXPLAINED * energy_T[end - 1]
         within = int(np.searchsorted(length_S, end, side="right"))
         if within:
-            way_S = best_T[end - length_S[:within]] + ending_ST[:within, end]
+            way_S = best_T[end - length_S[:within]] + until_ST[:within, end]
             cheapest = int(way_S.argmin())
             if way_S[cheapest] < best_T[end]:
                 best_T[end], taken_T[end] = way_S[cheapest], length_S[cheapest]

@@ -26,8 +26,8 @@ STILL_G, STILL_DEG_S = 0.01, 1.0
 
 LEAST_REPETITIONS = 3
 AT_END_S = 1.0
-OTHER_SIDE = 0.7
-"""Share of the distance at which a set is taken for one of the other side (local)."""
+OTHER_SIDE = 0.75
+"""Share of the distance as declared at which sets are taken for the other side's (local)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,16 +124,12 @@ def _require_movement(motions: Sequence[Motion]) -> None:
 
 
 def _require_side(of_side: Sequence[tuple[Recognition, Recognition]], side: Side) -> None:
-    """Refuse a recording whose sets are unknown as declared, and known as of the other side."""
-    unlike = sum(
-        what.exercise is None and mirrored.distance < OTHER_SIDE * what.distance
-        and mirrored.exercise is not None
-        for what, mirrored in of_side
-    )  # fmt: skip
-    if unlike and unlike > sum(what.exercise is not None for what, _ in of_side):
+    """Refuse a recording whose sets are nearer to what is known as if of the other side."""
+    nearer = [mirrored.distance / max(what.distance, 1e-9) for what, mirrored in of_side]
+    if nearer and float(np.median(nearer)) < OTHER_SIDE:
         other = "left" if side == "right" else "right"
         raise ContractError(
-            f"it is declared as of the {side} wrist, and {unlike} of its {len(of_side)} sets are"
-            f" only known as done with the {other}",
+            f"it is declared as of the {side} wrist, and its {len(nearer)} set(s) are much nearer"
+            f" to what is known if done with the {other}",
             "correct the placement in the map, or how the watch is worn",
         )

@@ -12,6 +12,7 @@ Letters: W windows, F features, E exercises, D dimensions of the space in which 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from inference.exercise.templates import Template
 Array = NDArray[np.float32]
 
 FORM = "exercise-recogniser"
+ABOUT = "about"
 WITH, WITHOUT = "with", "without"
 LARGEST_Z = 5.0
 """Features farther from their mean count as that far: one must not decide alone."""
@@ -167,7 +169,7 @@ def read_recogniser(path: Path) -> Recogniser:
     try:
         version = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         with safe_open(path, "numpy") as file:
-            said = file.metadata() or {}
+            written = (file.metadata() or {}).get(ABOUT, "{}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except OSError as error:
         raise ContractError(
@@ -175,15 +177,16 @@ def read_recogniser(path: Path) -> Recogniser:
         ) from error
     except SafetensorError as error:
         raise ContractError(f"{path}: it is no recogniser", advice) from error
+    said = json.loads(written)
     require_known_form(said, FORM, str(path), ContractError)
     if said.get(KEY) != name_of(FORM):
         raise ContractError(f"{path}: it is no recogniser", advice)
     return Recogniser(
-        exercises=tuple(said["exercises"].split("\n")),
+        exercises=tuple(said["exercises"]),
         heads={name: _head(tensors, name) for name in (WITH, WITHOUT)},
         version=version,
-        people=int(said["people"]),
-        simulated=said["simulated"] == "yes",
+        people=said["people"],
+        simulated=said["simulated"],
     )
 
 

@@ -11,7 +11,7 @@ Letters: as in `inference.exercise.recogniser`; S sets, P main components.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,7 @@ class LabelledSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Windows:
+class LabelledWindows:
     """Features of windows, and of what set, exercise, person they are; whether as recorded."""
 
     raw_WF: Array
@@ -67,6 +67,16 @@ class _Windows:
     person_W: NDArray[np.int64]
     recorded_W: NDArray[np.bool_]
     kernels: kernels.Kernels
+
+    def without(self, exercise: int) -> LabelledWindows:
+        """Return the windows of the other exercises, which are numbered anew."""
+        kept_W = self.exercise_W != exercise
+        number_W = self.exercise_W[kept_W]
+        return replace(
+            self, raw_WF=self.raw_WF[kept_W], set_W=self.set_W[kept_W],
+            exercise_W=number_W - (number_W > exercise), person_W=self.person_W[kept_W],
+            recorded_W=self.recorded_W[kept_W],
+        )  # fmt: skip
 
     @property
     def aim_WE(self) -> Array:
@@ -122,15 +132,16 @@ def fit_heads(
             "learn from recordings with acceleration and rotation",
         )
     heads = {
-        name: _fit(_windows(labelled, exercises, seed, with_rotation=name == WITH))
+        name: fit_head(labelled_windows(labelled, exercises, seed, with_rotation=name == WITH))
         for name in (WITH, WITHOUT)
     }
     return exercises, heads
 
 
-def _windows(
+def labelled_windows(
     labelled: Sequence[LabelledSet], exercises: tuple[str, ...], seed: int, *, with_rotation: bool
-) -> _Windows:
+) -> LabelledWindows:
+    """Return the features of the windows of sets and of their copies."""
     generator = np.random.default_rng(seed)
     people = sorted({each.person for each in labelled})
     made, about = [], []
@@ -142,12 +153,12 @@ def _windows(
             row = (number, exercises.index(each.exercise), people.index(each.person), copy == 0)
             about += [row] * len(made[-1])
     window_WCT = np.concatenate(made)
-    told_WN = np.array(about, dtype=np.int64)
-    fitted = kernels.fit(window_WCT[told_WN[:, 3] == 1], FEATURES, generator)
-    return _Windows(
+    about_WN = np.array(about, dtype=np.int64)
+    fitted = kernels.fit(window_WCT[about_WN[:, 3] == 1], FEATURES, generator)
+    return LabelledWindows(
         raw_WF=np.hstack([fitted.features(window_WCT), moments(window_WCT)]),
-        set_W=told_WN[:, 0], exercise_W=told_WN[:, 1], person_W=told_WN[:, 2],
-        recorded_W=told_WN[:, 3] == 1, kernels=fitted,
+        set_W=about_WN[:, 0], exercise_W=about_WN[:, 1], person_W=about_WN[:, 2],
+        recorded_W=about_WN[:, 3] == 1, kernels=fitted,
     )  # fmt: skip
 
 
@@ -172,8 +183,8 @@ def paced(values_T6: NDArray[np.floating], slower: float) -> Array:
     return paced_T6.astype(np.float32)
 
 
-def _fit(found: _Windows) -> Head:
-    """Fit a head on everybody, with limits learned from people left out.
+def fit_head(found: LabelledWindows) -> Head:
+    """Return a head fitted on everybody, with limits learned from people left out.
 
     Who is left out still counts in the scales and main components, which know of no exercise.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from safetensors.numpy import save
 
 from contracts.errors import ContractError
 from contracts.naming.formats import KEY, name_of
-from inference.exercise.recogniser import FORM, Head, Recogniser, read_recogniser, tensors_of
+from inference.exercise.recogniser import ABOUT, FORM, Head, Recogniser, read_recogniser, tensors_of
 
 
 def write_recogniser(
@@ -28,13 +29,13 @@ def write_recogniser(
     ContractError
         It cannot be written there.
     """
-    said = {
-        KEY: name_of(FORM), "exercises": "\n".join(exercises), "people": str(people),
-        "simulated": "yes" if simulated else "no",
+    # One entry: the library writes several in any order, and the same data are the same bytes.
+    about = {
+        KEY: name_of(FORM), "exercises": list(exercises), "people": people, "simulated": simulated,
     }  # fmt: skip
     tensors = {name: np.ascontiguousarray(value) for name, value in tensors_of(heads).items()}
     try:
-        path.write_bytes(save(tensors, said))
+        path.write_bytes(save(tensors, {ABOUT: json.dumps(about, ensure_ascii=False)}))
     except OSError as error:
         raise ContractError(
             f"{path}: cannot be written ({error.strerror})", "name a place that can"
