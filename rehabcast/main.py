@@ -38,11 +38,7 @@ with without_collection():
     )
     from rehabcast.commands.changes import plan
     from rehabcast.commands.demo import demo
-<<<<<<< HEAD
-    from rehabcast.commands.exercise import groups, programme
-=======
-    from rehabcast.commands.exercise import programme, recordings
->>>>>>> motion
+    from rehabcast.commands.exercise import groups, programme, recordings
     from rehabcast.commands.learning import benchmark, search, training
     from rehabcast.commands.proposals import task
     from rehabcast.commands.service import (
