@@ -182,5 +182,5 @@ def test_branch_coverage_has_a_floor_for_every_package() -> None:
     floors = dict(
         re.findall(r"([a-z]+)=(\d+)", makefile.partition("\nFLOORS :=")[2].split("\n")[0])
     )
-    assert sorted(floors) == sorted(coverage["run"]["source"]) == sorted(PACKAGES)
+    assert sorted(floors) == sorted(coverage["run"]["source"])
     assert all(int(floor) >= 50 for floor in floors.values())
