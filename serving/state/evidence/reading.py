@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -88,17 +88,28 @@ def forecasts_of(
         .order_by(entry.sequence)
     )
     for row in connection.execute(query, execution_options={"yield_per": 1000}):
-        try:
-            answer = _answer.decode(_content.decode(row.content).output)
-        except msgspec.DecodeError as error:
-            raise IntegrityError(
-                f"the forecast of the record's entry {row.sequence} cannot be read",
-                "run `rehabcast record verify`",
-            ) from error
-        if answer.horizons and answer.origin_day is not None:
-            yield _given(
-                row.tenant, row.subject, row.time, answer, answer.origin_day, model_version
-            )
+        if (given := given_in(row, model_version)) is not None:
+            yield given
+
+
+def given_in(row: sa.Row[*tuple[Any, ...]], model_version: str) -> GivenForecast | None:
+    """Return the forecast of an entry of the record; None where there was none.
+
+    Raises
+    ------
+    IntegrityError
+        As `forecasts_of`.
+    """
+    try:
+        answer = _answer.decode(_content.decode(row.content).output)
+    except msgspec.DecodeError as error:
+        raise IntegrityError(
+            f"the forecast of the record's entry {row.sequence} cannot be read",
+            "run `rehabcast record verify`",
+        ) from error
+    if not answer.horizons or answer.origin_day is None:
+        return None
+    return _given(row.tenant, row.subject, row.time, answer, answer.origin_day, model_version)
 
 
 def length_of(connection: sa.Connection) -> int:
