@@ -44,7 +44,7 @@ WCAG_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PATIENT = "/pages/patients/YEAR"
 PAGES = {
     "caseload": "/pages/patients", "patient": PATIENT, "family": f"{PATIENT}/family",
-    "plans": f"{PATIENT}/whatif",
+    "plans": f"{PATIENT}/whatif", "exercise": f"{PATIENT}/exercise",
     "new-patient": "/pages/new-patient", "practice": "/pages/practice",
     "case": "/pages/practice/5?guess=40", "governance": "/pages/governance",
     "version": "/pages/governance/arm/1", "ledger": "/pages/governance/ledger",

@@ -34,6 +34,7 @@ from inference.out_of_distribution import ReferenceDistribution, read_reference
 from inference.people_at_times import PeopleAtTimes, read_people_at_times
 from inference.readings import covering_both, fell, steadied
 from inference.similar import PeopleSeen
+from inference.twin.courses import CoursesSeen, read_courses_seen
 from inference.twin.support import DosesSeen, read_doses_seen
 
 RESTORE = "restore the bundle from a backup; do not serve this one"
@@ -62,9 +63,9 @@ class Bundle:
         How they stood at each time since onset; None in bundles of earlier versions.
     codes
         What those of its codes mean that rehabcast does not ship.
-    curves, doses
-        The graph of the curves that a forecast consists of, and which doses of therapy people had;
-        None in bundles of earlier versions and of other families.
+    curves, doses, courses
+        The graph of the curves that a forecast consists of, and which doses of therapy people had,
+        and over the weeks that followed; None in bundles of earlier versions and of other families.
     """
 
     manifest: Manifest
@@ -81,6 +82,7 @@ class Bundle:
     codes: Additions = NOTHING
     curves: onnxruntime.InferenceSession | None = None
     doses: DosesSeen | None = None
+    courses: CoursesSeen | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +164,7 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
         codes=codes,
         curves=None if (graph := contents.get(names.CURVES_FILE)) is None else _session(graph),
         doses=read_doses_seen(tensors, manifest.channels),
+        courses=read_courses_seen(tensors),
     )  # fmt: skip
 
 

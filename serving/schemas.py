@@ -119,6 +119,9 @@ class FeedbackRequest(Strict, frozen=True, kw_only=True):
     forecast_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}(?!\n)$", max_length=32)]
     outcome: Literal["accepted", "overridden", "wrong", "unclear"]
     reason: Annotated[str, Meta(max_length=500)] = ""
+    hours_a_week: Annotated[float, Meta(ge=0, le=60)] | None = None
+    """Of an answer with next week's dose that is overridden: the dose instead, if another one was
+    decided; without it the advice was rejected."""
 
 
 class HorizonForecast(Strict, frozen=True, kw_only=True):

@@ -15,11 +15,13 @@ Action = Literal["progress", "hold", "regress", "stop and call"]
 Standing = Literal["trial", "convention"]
 Fact = Literal[
     "danger_signs", "adherence_least", "borg_median", "borg_16_sessions", "pain_worst",
-    "pain_rise", "pain_next_morning", "fatigue_worst",
+    "pain_rise", "pain_next_morning", "fatigue_worst", "quality_least", "quality_fall",
 ]  # fmt: skip
 """What a rule may read: number of danger signs; the lower adherence of two weeks, 0 to 1; median
 rating of exertion, Borg 6 to 20, and sessions of 16 or more; worst pain of 10, its largest rise
-within a session, and whether it was still up the next morning (1 or 0); worst fatigue of 10."""
+within a session, and whether it was still up the next morning (1 or 0); worst fatigue of 10; of an
+exercise the lower share of two weeks' repetitions that was done as shown, and by how much that
+share fell."""
 
 
 class Condition(Strict):
@@ -117,5 +119,11 @@ def read_dose_rules(path: Path) -> DoseRules:
 
 @cache
 def shipped_dose_rules() -> DoseRules:
-    """Return the rules that rehabcast ships."""
+    """Return the rules that rehabcast ships, of hours of therapy."""
     return read_dose_rules(Path(__file__).parent / "rules" / "next-week.toml")
+
+
+@cache
+def shipped_exercise_rules() -> DoseRules:
+    """Return the rules that rehabcast ships, of repetitions of one exercise."""
+    return read_dose_rules(Path(__file__).parent / "rules" / "exercise.toml")

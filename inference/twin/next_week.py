@@ -19,6 +19,8 @@ WORDS: Mapping[Fact, str] = {
     "borg_median": "ratings of exertion", "borg_16_sessions": "ratings of exertion",
     "pain_worst": "worst pain", "pain_rise": "rise of pain within a session",
     "pain_next_morning": "pain on the next morning", "fatigue_worst": "worst fatigue",
+    "quality_least": "how well both weeks' repetitions were done",
+    "quality_fall": "how well both weeks' repetitions were done",
 }  # fmt: skip
 
 
@@ -48,6 +50,7 @@ def facts_of(
     pain_next_morning: bool | None = None,
     fatigue_worst: float | None = None,
     danger_signs: Sequence[str] | None = None,
+    quality: Sequence[float] | None = None,
 ) -> dict[Fact, float]:
     """Return what is known of the last two weeks, as the rules read it.
 
@@ -57,7 +60,10 @@ def facts_of(
         Of each of the two weeks; with one only, nothing is known.
     borg
         Ratings of the sessions, 6 to 20.
+    quality
+        Of each of the two weeks, the earlier first: share of repetitions done as shown.
     """
+    both = quality if quality is not None and len(quality) == 2 else None
     known: dict[Fact, float | None] = {
         "danger_signs": None if danger_signs is None else len(danger_signs),
         "adherence_least": None if adherence is None or len(adherence) < 2 else min(adherence),
@@ -67,6 +73,9 @@ def facts_of(
         "pain_rise": pain_rise,
         "pain_next_morning": None if pain_next_morning is None else float(pain_next_morning),
         "fatigue_worst": fatigue_worst,
+        "quality_least": None if both is None else min(both),
+        # A fall of exactly a tenth is one, whatever a computer's shares of ten are.
+        "quality_fall": None if both is None else round(both[0] - both[1], 9),
     }
     return {fact: float(value) for fact, value in known.items() if value is not None}
 

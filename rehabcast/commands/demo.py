@@ -26,11 +26,11 @@ from rehabcast.commands.learning.training import (
     parameters_of,
     run_training,
 )
+from rehabcast.commands.service.asking import request_forecast
 from rehabcast.commands.service.serve import (
     forecast_request,
     print_forecast,
     print_next_steps,
-    request_forecast,
     running_service,
 )
 from rehabcast.output import stderr_console, stdout_console

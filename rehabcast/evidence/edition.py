@@ -10,11 +10,12 @@ from functools import partial
 from pathlib import Path
 
 from audits.disclosure.over_time import last_shown, shown
+from audits.judging.wording import group_in_words
 from audits.ledger.changes.plans import read_book
 from audits.ledger.evidence.acting import restricted_now
 from audits.ledger.evidence.restrictions import restricted_in
 from audits.ledger.ledger import Ledger
-from audits.ledger.trail import APPROVAL, RESTRICTION, REVOCATION, Entry
+from audits.ledger.trail import APPROVAL, RESTRICTION, REVOCATION, WARNING, Entry
 from audits.measure.groups import EVERYONE
 from audits.report.document import Figure
 from audits.report.editions import to_html, to_pdf
@@ -37,8 +38,8 @@ from contracts.naming.model_version import split_version
 from contracts.vocabulary import vocabulary
 from rehabcast.evidence.watched import Watched
 from serving.formats.cds.cards import OVERRIDE_REASONS
+from serving.state.evidence.accounts import counted
 from serving.state.evidence.clinicians import decisions_by_clinician
-from serving.state.evidence.counting import counted
 from serving.state.evidence.editions import Kept, Numbers, keep, made_before
 from serving.state.evidence.served import REASON, REFUSED, served_until
 from serving.state.store import Store
@@ -183,6 +184,7 @@ def _made(
         tests=tests,
         not_tested=not_followed(version.policy),
         restricted=tuple(f"{each.attribute}: {each.label}" for each in restricted),
+        warnings=tuple(_warnings(ledger, version, month)),
         done=tuple(_done(ledger, model, month)),
         plan_version=plan.version,
         plan_digest=plan.digest,
@@ -252,6 +254,14 @@ def _done(ledger: Ledger, model: str, month: Month) -> Iterator[LedgerEntry]:
             )  # fmt: skip
 
 
+def _warnings(ledger: Ledger, version: Watched, month: Month) -> Iterator[str]:
+    """Yield the warnings since the version came into service, until the end of a month."""
+    for entry in ledger.trail():
+        is_of_service = version.followed.since <= entry.time < month.after.isoformat()
+        if entry.kind == WARNING and entry.about == version.model_version and is_of_service:
+            yield f"{entry.time[:10]}: {_said(entry)}"
+
+
 def _said(entry: Entry) -> str:
     """Say what an entry adds to its kind; of e-values nothing, as they are of single weeks."""
     details = entry.details()
@@ -259,6 +269,13 @@ def _said(entry: Entry) -> str:
         return "; ".join(
             f"no longer for {each.attribute}: {each.label} ({', '.join(each.rules)})"
             for each in restricted_in(entry)
+        )
+    if entry.kind == WARNING:
+        named = details["evidence"].get("foremost", ())
+        return f"of {details['what']}" + "".join(
+            f"; {each['quantity']}, {group_in_words(each['attribute'], each['group'])}:"
+            f" {each['direction']}"
+            for each in named
         )
     if entry.kind == APPROVAL:
         return f"as {details['role']}: {details['reason']}"

@@ -74,7 +74,9 @@ def served_models(settings: Settings) -> Sequence[str]:
 
 def _look(model: str) -> int:
     command = [sys.executable, "-m", "rehabcast", "monitor", "run", model]
-    done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL)  # noqa: S603
+    nothing = subprocess.DEVNULL
+    # What it found is in MLflow and in the ledger; a log is for what went wrong.
+    done = subprocess.run(command, check=False, stdin=nothing, stdout=nothing)  # noqa: S603
     return done.returncode
 
 

@@ -19,6 +19,7 @@ MODALITIES = {
     "range of motion": "range of motion",
     "cardiovascular": "heart rate",
     "arm use": "use of the arm",
+    "exercise": "exercise at home",
     "therapy": "therapy sessions",
     "wear": "time that the device was worn",
 }

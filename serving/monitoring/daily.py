@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.cohort import WEAR_TIME
-from contracts.therapy import ADHERENCE, THERAPY
 from serving.monitoring.alert import Alert, Kind, Urgency
 from serving.monitoring.limits import (
     SIGNS,
@@ -17,7 +16,7 @@ from serving.monitoring.limits import (
     limit_of,
     silent_days,
 )
-from serving.monitoring.series import CARE, WINDOW_DAYS, Array, Series
+from serving.monitoring.series import CARE, PLANS, WINDOW_DAYS, Array, Series
 from serving.monitoring.shifts import LEAST_NOW, Course, Shifts, largest_shifts, on_scale
 
 BEFORE_DAYS = 14
@@ -40,17 +39,19 @@ def daily_alerts(series: Series) -> Iterator[Alert]:
     worn_T = series.worn()
     # Of wear silence says it already.
     codes = [code for code in sorted(series.daily) if code != WEAR_TIME or silence is None]
-    if ADHERENCE in codes:
-        # Whose plan is known has no less therapy than planned because the plan has ended.
-        codes = [code for code in codes if code != THERAPY]
+    # Whose plan is known has no less therapy than planned because the plan has ended.
+    of_a_plan = {done for share, done in PLANS.items() if share in codes}
+    codes = [code for code in codes if code not in of_a_plan]
     for weekly in (False, True):
         chosen = [code for code in codes if (code in CARE) == weekly]
         if chosen:
             value_NT = np.array([judged(series, code, worn_T) for code in chosen])
             found = list(_changes(series, chosen, value_NT, weekly=weekly))
             yield from found
-            if weekly and not any(alert.code == ADHERENCE for alert in found):
-                yield from plan_not_kept(series)
+            if weekly:
+                fell = {alert.code for alert in found}
+                alone = (plan_not_kept(series, code) for code in PLANS if code not in fell)
+                yield from filter(None, alone)
 
 
 def _changes(series: Series, codes: list[str], value_NT: Array, *, weekly: bool) -> Iterator[Alert]:
@@ -110,18 +111,18 @@ def _change(
     )
 
 
-def plan_not_kept(series: Series) -> Iterator[Alert]:
-    """Yield the alert that a plan is not kept, however long: who never began has left no level."""
-    share_T = series.daily.get(ADHERENCE, np.empty(0))
+def plan_not_kept(series: Series, code: str) -> Alert | None:
+    """Return the alert that a plan is not kept, however long: who never began has left no level."""
+    share_T = series.daily.get(code, np.empty(0))
     recent_T = share_T[-PLAN_DAYS:]
     if np.isfinite(recent_T).sum() < LEAST_PLANNED or np.nanmax(recent_T) >= PLAN_KEPT:
-        return
+        return None
     known = np.flatnonzero(np.isfinite(share_T))
     kept = known[share_T[known] >= PLAN_KEPT]
     below = known[known > (kept[-1] if len(kept) else -1)]
-    yield Alert(
+    return Alert(
         kind=Kind.THERAPY,
-        code=ADHERENCE,
+        code=code,
         urgency=Urgency.NEXT_VISIT,
         since_day=series.first_day + int(below[0]),
         last_day=series.first_day + int(below[-1]),

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.cohort import WEAR_TIME
+from contracts.exercise import codes
 from contracts.observation import Observation
 from contracts.therapy import ADHERENCE, THERAPY
 from contracts.vocabulary import Kind, vocabulary
@@ -24,8 +25,11 @@ WINDOW_DAYS = 56
 WORN_HOURS = 10.0
 """Hours of a day on which a wearable was worn long enough for its values to count."""
 
-CARE = frozenset({THERAPY, ADHERENCE})
-"""Daily codes of care that are watched: of therapy the whole, or each kind would say it again."""
+PLANS = {ADHERENCE: THERAPY, codes.ADHERENCE: codes.REPETITIONS}
+"""Shares of a plan that was done, each with what is done of it."""
+CARE = frozenset({*PLANS, *PLANS.values()})
+"""Daily codes of care that are watched: of therapy the whole, or each kind would say it again. None
+of them is a sign that a wearable sends."""
 
 Array = NDArray[np.float64]
 

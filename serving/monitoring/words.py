@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from contracts.exercise import codes
 from contracts.therapy import ADHERENCE
 from contracts.vocabulary import vocabulary
 from contracts.vocabulary.changes import noise_in_words, unit_of
@@ -16,6 +17,9 @@ URGENCIES: Mapping[Urgency, UrgencyName] = {
     Urgency.THIS_WEEK: "this week",
     Urgency.NEXT_VISIT: "next visit",
 }
+
+PLANNED = {ADHERENCE: "planned therapy", codes.ADHERENCE: "prescribed exercise"}
+"""What a plan is of, by the code of the share that was done."""
 
 
 def sentence(alert: Alert, *, better: str = "higher") -> str:
@@ -52,9 +56,10 @@ def sentence(alert: Alert, *, better: str = "higher") -> str:
             )
         case Kind.THERAPY if not alert.days_before:
             return (
-                f"Of the planned therapy {100 * alert.now:.0f} % took place on {alert.days_now}"
-                f" days since day {alert.since_day}, on none of them {100 * alert.limit:.0f} % or"
-                " more: ask what stands in the way, or whether the plan still holds."
+                f"Of the {PLANNED[alert.code]} {100 * alert.now:.0f} % took place on"
+                f" {alert.days_now} days since day {alert.since_day}, on none of them"
+                f" {100 * alert.limit:.0f} % or more: ask what stands in the way, or whether the"
+                " plan still holds."
             )
         case _:
             return _changed(alert, name)
@@ -81,8 +86,11 @@ def _changed(alert: Alert, name: str) -> str:
             f" {_number(alert.week_before)}."
         )
     if alert.kind is Kind.THERAPY:
-        planned = alert.code == ADHERENCE
-        text += "" if planned else " The end of a planned course of therapy looks the same."
+        text += (
+            ""
+            if alert.code in PLANNED
+            else " The end of a planned course of therapy looks the same."
+        )
     return text
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from serving.access.sign_in import Role
 from serving.pages import recording, sign_in
 from serving.pages.caseload import caseload
+from serving.pages.exercise import page as exercise
 from serving.pages.page import HOME, Page
 from serving.pages.patient import family_sheet, patient
 from serving.pages.plans import form, page
-from serving.pages.practice import case, practice
+from serving.pages.predicting import own
+from serving.pages.predicting.practice import case, practice
 
 CLINICIANS = frozenset({Role.CLINICIAN})
 PATIENTS = f"{HOME}/patients"
@@ -37,11 +39,20 @@ PAGES: tuple[Page, ...] = (
     ),
     Page(
         method="POST", path=f"{ONE}/whatif", answer=page.compare, roles=CLINICIANS,
-        fields=form.fields, forecasts=True,
+        fields=form.fields, forecasts=True, once=False,
     ),
     Page(
         method="POST", path=f"{ONE}/whatif/dose", answer=page.decide_dose, roles=CLINICIANS,
         fields=page.dose_fields,
+    ),
+    Page(method="GET", path=f"{ONE}/exercise", answer=exercise.open_exercise, roles=CLINICIANS),
+    Page(
+        method="POST", path=f"{ONE}/exercise/step", answer=exercise.ask_step, roles=CLINICIANS,
+        fields=exercise.fields,
+    ),
+    Page(
+        method="POST", path=f"{ONE}/prediction", answer=own.predict, roles=CLINICIANS,
+        fields=own.prediction_fields,
     ),
     Page(
         method="POST", path=f"{ONE}/score", answer=recording.record_score, roles=CLINICIANS,

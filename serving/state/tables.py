@@ -253,6 +253,16 @@ edition_table = sa.Table(
 """Monthly editions as they were made first: what was told once is told again. Its numbers of people
 that are shown nowhere stay here, as those of `evidence_table`."""
 
+seen_table = sa.Table(
+    "service_seen",
+    metadata,
+    sa.Column("service", sa.String(250), primary_key=True),
+    sa.Column("part", sa.String(400), primary_key=True),
+    sa.Column("counts", sa.Text, nullable=False),
+)
+"""How many people came before with each level of each quantity, in a part of the year or by pairs
+of a group; never shown. Counts stay when a person of them is erased."""
+
 COMPUTED = (look_table, alert_table, sent_table)
 """Tables of what was computed, which a withdrawal of consent empties of a person."""
 

@@ -16,7 +16,7 @@ PINNED = Path(__file__).with_name("json_fields.json")
 """By command, the path of every field; a list's objects count as one (`standings.crps`)."""
 
 GROUPS = {
-    "access", "cohort", "features", "federate", "ledger", "monitor", "people", "plan", "policy",
+    "access", "cohort", "exercise", "features", "federate", "ledger", "monitor", "people", "plan", "policy",
     "record", "task",
 }  # fmt: skip
 VARIANTS = {"--report", "--register", "--mitigate"}
@@ -29,6 +29,7 @@ KEYED_BY_DATA = {
     "facts",
     "files",
     "inside",
+    "left_out",
     "milestones",
     "not_recorded",
     "outside",

@@ -68,11 +68,15 @@ COMMANDS = (
     "ledger status", "ledger verify", "ledger show",
     "ledger head x.json", "ledger mirror", "record verify", "record forget --days 1",
     "record head y.json", "record erase P --tenant t --reason r", "record export P --tenant t e.json",
-    "monitor run arm", "monitor edition arm --output board", "record consent P --tenant t withdrawn", "record withdrawn --tenant t", "backup there/copy",
+    "monitor run arm", "monitor edition arm --output board", "record consent P --tenant t withdrawn", "record withdrawn --tenant t",
+    "record decisions --tenant t", "backup there/copy",
     "restore nowhere", "people add Mia --key mia.pem", "people list", "people retire Mia",
     "access init there", "access list", "access add-client x --scopes cds",
     "access add-issuer x --jwks https://x.test/", "access remove-client x", "access token x",
     "access add-cds-client x --jwks https://x.test/",
+    "exercise check nowhere", "exercise report nowhere --programme nowhere",
+    "exercise days nowhere --programme nowhere --subject P --output z.csv",
+    "exercise send nowhere --programme nowhere --subject P --onset 2026-01-05",
 )  # fmt: skip
 
 NOT_RUN = {"demo", "serve"}

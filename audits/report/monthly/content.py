@@ -160,6 +160,8 @@ class Edition(_Strict):
         Binding rules that nothing on record in service can test.
     restricted
         Groups that outcomes have taken out of scope until now.
+    warnings
+        Of outcomes, and of people who do not come as they came, since it came into service.
     done
         Entries of the ledger of this month.
     plan_version, plan_digest, policy_version, policy_digest, change_plan
@@ -187,6 +189,7 @@ class Edition(_Strict):
     tests: tuple[TestShown, ...]
     not_tested: tuple[str, ...]
     restricted: tuple[str, ...]
+    warnings: tuple[str, ...]
     done: tuple[LedgerEntry, ...]
     plan_version: str
     plan_digest: str

@@ -96,6 +96,9 @@ def _state(edition: Edition) -> Iterator[Block]:
         )  # fmt: skip
     tone, title, text = STATE[edition.act]
     yield Notice(tone=tone, title=title, text=text)
+    if edition.warnings:
+        yield Paragraph(text="Warnings since it came into service, each recorded once:")
+        yield Bullets(items=edition.warnings)
     if edition.restricted:
         yield Paragraph(text="Outcomes have taken out of scope until now:")
         yield Bullets(items=edition.restricted)

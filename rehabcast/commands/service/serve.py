@@ -30,6 +30,12 @@ from contracts.cohort import (
     Cohort,
 )
 from contracts.errors import ContractError, EvidenceMissing, ServiceUnavailable
+from rehabcast.commands.service.asking import (
+    UrlOption,
+    address_of,
+    request_forecast,
+    service_of,
+)
 from rehabcast.installation import require_private_installation, require_servable
 from rehabcast.output import AsJson, emit, stderr_console
 from rehabcast.settings import PREFIX, Settings
@@ -52,7 +58,6 @@ AsOfDay = Annotated[
     typer.Option(help="Use only what was known on this day after enrolment; by default all."),
 ]
 TaskOption = Annotated[str, typer.Option(help="Which task, where the service has several.")]
-UrlOption = Annotated[str | None, typer.Option(help="Address of the service.")]
 
 
 def serve(
@@ -108,11 +113,6 @@ def _application() -> Any:
         from rehabcast.application import service
 
     return service
-
-
-def address_of(host: str, port: int) -> str:
-    """Return the address of a service that listens on a host of this machine."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def service_environment(token: str | None, address: str) -> dict[str, str]:
@@ -203,43 +203,6 @@ def print_forecast(answer: ForecastAnswer, *, as_json: bool) -> None:
     from serving.formats.plain_text import as_plain_text
 
     emit(answer, as_plain_text(answer), as_json=as_json)
-
-
-def service_of(settings: Settings, url: str | None) -> tuple[str, str | None]:
-    """Return the address of the service and the token that it is asked with."""
-    token = None if settings.token is None else settings.token.get_secret_value()
-    return url or address_of(settings.host, settings.port), token
-
-
-def request_forecast(address: str, token: str | None, request: ForecastRequest) -> ForecastAnswer:
-    """Send a request to the service: of a forecast, or of one under other plans.
-
-    Raises
-    ------
-    ServiceUnavailable
-        No service answers at the address.
-    NotAnswered
-        The service refused the request; it says why, and what to do.
-    """
-    from serving.http.client import Client, NotAnswered
-    from serving.schemas import WhatIfRequest
-
-    try:
-        with Client(address, token) as client:
-            if isinstance(request, WhatIfRequest):
-                return client.what_if(request)
-            return client.forecast(request)
-    except NotAnswered as refused:
-        if token is not None or refused.status != httpx.codes.UNAUTHORIZED:
-            raise
-        raise NotAnswered(
-            refused.reason, f"set {PREFIX}TOKEN to a token of the service", status=refused.status,
-            retry_after=refused.retry_after,
-        ) from None  # fmt: skip
-    except httpx.TransportError as error:
-        raise ServiceUnavailable(
-            f"no service answers at {address}", "start it with `rehabcast serve`"
-        ) from error
 
 
 def forecast_request(

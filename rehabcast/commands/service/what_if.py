@@ -10,16 +10,14 @@ import typer
 
 from contracts.declarations import read_toml
 from contracts.errors import ContractError
+from rehabcast.commands.service.asking import UrlOption, request_forecast, service_of
 from rehabcast.commands.service.serve import (
     AsOfDay,
     CohortOption,
     SubjectOption,
     TaskOption,
-    UrlOption,
     forecast_request,
     print_forecast,
-    request_forecast,
-    service_of,
 )
 from rehabcast.output import AsJson
 from rehabcast.settings import Settings

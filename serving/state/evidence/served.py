@@ -25,7 +25,8 @@ from inference.matching.given import (
 )
 from serving.state.entries import Kind, canonical
 from serving.state.evidence.counting import Followed
-from serving.state.evidence.reading import Person, given_in, known_outcomes
+from serving.state.evidence.known import known_outcomes
+from serving.state.evidence.reading import OnRecord, Person, given_in
 from serving.state.evidence.shadow import SHADOW
 from serving.state.store import Store
 from serving.state.tables import entry_table
@@ -152,7 +153,9 @@ def _read(
     for row in connection.execute(forecasts, execution_options={"yield_per": 1000}):
         if is_shown and json.loads(row.details).get("route") == SHADOW:
             continue
-        person, given = (row.tenant, row.subject), given_in(row, version)
+        person = (row.tenant, row.subject)
+        answer = OnRecord(row.sequence, row.time, row.tenant, row.subject, row.content)
+        given = next(given_in([answer], version), None)
         if given is None:
             people.refused.add(person)
             continue

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from contracts.task import Task
-from inference.twin.compare import course, difference, reaching, undominated
+from inference.twin.compare import course, difference, direction, reaching, undominated
 
 Array = NDArray[np.float64]
 
@@ -22,6 +22,27 @@ def test_a_difference_is_of_the_same_draws_and_in_points_of_improvement(task: Ta
     assert (found.low_90, found.high_80) == (pytest.approx(-4.25), pytest.approx(8.5))
     assert found.chance_important == pytest.approx((gain_I >= 4.25).mean(), abs=0.011)
     assert found.chance_importantly_worse == pytest.approx((gain_I <= -4.25).mean(), abs=0.011)
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(better=st.integers(0, 400), worse=st.integers(0, 400))
+def test_a_direction_is_claimed_where_less_than_one_draw_in_forty_says_otherwise(
+    task: Task, better: int, worse: int
+) -> None:
+    none = 20
+    better_I = np.repeat([0.1, -0.1, 0.0], [better, worse, none])
+    found = difference(better_I, np.zeros(len(better_I)), task.target)
+    others = {"better": worse + none, "worse": better + none}
+    for claimed, against in others.items():
+        assert (found.direction == claimed) is (40 * against <= len(better_I))
+
+
+def test_the_rule_is_that_of_an_interval_of_95_percent() -> None:
+    assert direction(0.975, 0.02) == "better"
+    assert direction(0.01, 0.98) == "worse"
+    assert direction(0.974, 0.0) == direction(0.0, 0.974) == direction(0, 0) == "not certain"
 
 
 def test_a_course_stays_on_the_scale_and_rises(task: Task) -> None:

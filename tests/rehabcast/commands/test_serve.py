@@ -14,7 +14,8 @@ import msgspec
 import pytest
 
 from audits.ledger.ledger import Ledger
-from rehabcast.commands.service.serve import pages_address, request_forecast, service_of
+from rehabcast.commands.service.asking import request_forecast, service_of
+from rehabcast.commands.service.serve import pages_address
 from rehabcast.settings import Settings
 from serving.http.client import NotAnswered
 from serving.http.examples import RECORD

@@ -43,7 +43,7 @@ def edition(**changed: Any) -> Edition:
                 milestone=None, needed=150.0, warns_only=True, points=(),
             ),
         ),
-        "not_tested": ("no group worse off than with the champion",), "restricted": (),
+        "not_tested": ("no group worse off than with the champion",), "restricted": (), "warnings": ("2027-06-02: of who comes; age, everyone: higher",),
         "done": (
             LedgerEntry(
                 sequence=7, time="2027-06-03T10:00:00+00:00", kind="approval", about="arm/2",

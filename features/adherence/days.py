@@ -1,0 +1,55 @@
+"""Daily biomarkers of home exercise, in the vocabulary's codes and units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from contracts.exercise import codes
+from contracts.vocabulary import vocabulary
+from features.adherence.observed import Observed
+from features.adherence.quality import quality_of
+from features.adherence.weeks import adherence_of, exercise_week
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayValue:
+    """A day's value of a code."""
+
+    day: date
+    code: str
+    value: float
+
+
+def daily_values(observed: Observed) -> list[DayValue]:
+    """Return the biomarkers of every known day, by day and code.
+
+    What is not known, or is beyond what is plausible, has no value.
+    """
+    return [
+        DayValue(day=day, code=code, value=value)
+        for day in sorted(observed.days)
+        for code, value in _values(observed, day)
+        if value is not None and _is_plausible(code, value)
+    ]
+
+
+def _values(observed: Observed, day: date) -> Iterator[tuple[str, float | None]]:
+    exercises = observed.programme.exercises
+    done = [(exercise, each) for exercise in exercises for each in observed.on(day, exercise)]
+    weeks = [exercise_week(observed, exercise, day) for exercise in exercises]
+    yield codes.ADHERENCE, adherence_of(week for week in weeks if week is not None)
+    yield codes.REPETITIONS, float(sum(len(each.repetitions) for _, each in done))
+    quality = quality_of(done)
+    yield codes.QUALITY, quality.as_shown
+    yield codes.RANGE, quality.range_part
+    yield codes.PACE, quality.pace_part
+    yield codes.SMOOTHNESS, quality.smoothness
+    yield codes.IRREGULARITY, quality.irregularity
+    yield codes.FATIGUE, quality.fatigue
+
+
+def _is_plausible(code: str, value: float) -> bool:
+    low, high = vocabulary()[code].kept_range
+    return low <= value <= high

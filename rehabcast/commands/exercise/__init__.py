@@ -1,0 +1,1 @@
+"""`rehabcast exercise`: exercise at home, against a programme."""

@@ -1,0 +1,77 @@
+"""How a command asks a running service: at which address, with which token, and its refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import httpx
+import typer
+
+from contracts.errors import ServiceUnavailable
+from rehabcast.settings import PREFIX, Settings
+
+if TYPE_CHECKING:
+    from serving.http.client import Client
+    from serving.schemas import ForecastAnswer, ForecastRequest
+
+UrlOption = Annotated[str | None, typer.Option(help="Address of the service.")]
+
+
+def address_of(host: str, port: int) -> str:
+    """Return the address of a service that listens on a host of this machine."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def service_of(settings: Settings, url: str | None) -> tuple[str, str | None]:
+    """Return the address of the service and the token that it is asked with."""
+    token = None if settings.token is None else settings.token.get_secret_value()
+    return url or address_of(settings.host, settings.port), token
+
+
+@contextmanager
+def asking(address: str, token: str | None) -> Iterator[Client]:
+    """Yield a client of the service at an address; what it raises says what to do.
+
+    Raises
+    ------
+    ServiceUnavailable
+        No service answers at the address.
+    NotAnswered
+        The service refused the request; it says why, and what to do.
+    """
+    from serving.http.client import Client, NotAnswered
+
+    try:
+        with Client(address, token) as client:
+            yield client
+    except NotAnswered as refused:
+        if token is not None or refused.status != httpx.codes.UNAUTHORIZED:
+            raise
+        raise NotAnswered(
+            refused.reason, f"set {PREFIX}TOKEN to a token of the service", status=refused.status,
+            retry_after=refused.retry_after,
+        ) from None  # fmt: skip
+    except httpx.TransportError as error:
+        raise ServiceUnavailable(
+            f"no service answers at {address}", "start it with `rehabcast serve`"
+        ) from error
+
+
+def request_forecast(address: str, token: str | None, request: ForecastRequest) -> ForecastAnswer:
+    """Send a request to the service: of a forecast, or of one under other plans.
+
+    Raises
+    ------
+    ServiceUnavailable
+        No service answers at the address.
+    NotAnswered
+        The service refused the request; it says why, and what to do.
+    """
+    from serving.schemas import WhatIfRequest
+
+    with asking(address, token) as client:
+        if isinstance(request, WhatIfRequest):
+            return client.what_if(request)
+        return client.forecast(request)

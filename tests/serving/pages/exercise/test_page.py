@@ -1,0 +1,115 @@
+"""The page of exercise at home: what is on record by week, and a step only by what is known."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+
+from contracts.exercise import SetFile, codes
+from features.adherence.days import daily_values
+from features.adherence.observed import observe
+from serving.access.sign_in import Role
+from serving.pages.table import PAGES
+from tests.serving.pages.conftest import ARM, Browser
+from tests.simulated_exercise import PROGRAMME, START, days_of, set_file
+
+P = "/pages/patients/P-1"
+PAGE = f"{P}/exercise"
+FIRST_DAY = 12
+"""Since onset, of the programme."""
+WELL = {
+    "pain_worst": "2", "pain_rise": "1", "pain_next_morning": "no", "fatigue_worst": "3",
+    "danger-0": "no", "danger-1": "no", "danger-2": "no",
+}  # fmt: skip
+
+
+def text_of(page: str) -> str:
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", page)))
+
+
+def on_record(file: SetFile) -> list[tuple[str, int | None, float]]:
+    """Return the days of a programme as the record has them."""
+    return [
+        (each.code, FIRST_DAY + (each.day - START).days, each.value)
+        for each in daily_values(observe(PROGRAMME, file))
+    ]
+
+
+@pytest.fixture
+def clinician(browser: Browser) -> Browser:
+    browser.sign_in("clinician")
+    return browser
+
+
+def with_two_weeks(clinician: Browser, badly: int) -> Browser:
+    sets = [*days_of(range(7)), *days_of(range(7, 14), well=10 - badly, badly=badly)]
+    clinician.add("P-1", (ARM, 10, 30.0), *on_record(set_file(sets)))
+    return clinician
+
+
+def test_a_patient_leads_to_the_weeks_on_record(clinician: Browser) -> None:
+    with_two_weeks(clinician, badly=2)
+    assert f'href="{PAGE}"' in clinician.open(P)
+    said = text_of(clinician.open(PAGE))
+    assert "Last 7 days on record: 212 repetitions; 7 days are known." in said
+    assert "That is 100% of the plan. Done as shown: 87% of the repetitions." in said
+    assert "In the week before it was 100%." in said
+    assert "15 7 212 100% 87% 110% 120%" in said, "a row of the table"
+
+
+@pytest.mark.parametrize(
+    ("badly", "asked", "says"),
+    [
+        (0, {}, "about a tenth more repetitions. Enough was done in both weeks"),
+        (2, {}, "Next week: the same. Enough was done, but not well enough"),
+        (0, {"pain_worst": "6"}, "about a tenth fewer repetitions."),
+        (0, {"danger-1": "yes"}, "Stop exercising, and call somebody"),
+        (0, {"fatigue_worst": ""}, "not known of the last two weeks: worst fatigue"),
+    ],
+)
+def test_the_step_follows_count_and_quality(
+    clinician: Browser, badly: int, asked: dict[str, str], says: str
+) -> None:
+    with_two_weeks(clinician, badly)
+    assert says in text_of(clinician.send(f"{PAGE}/step", WELL | asked).text)
+
+
+def test_without_exercise_the_page_says_how_it_comes_on_record(clinician: Browser) -> None:
+    clinician.add("P-1", (ARM, 10, 30.0))
+    page = clinician.open(PAGE)
+    assert "There is no exercise at home on record." in page
+    assert "<form" not in page.partition("<main")[2]
+
+
+def test_old_exercise_says_nothing_of_next_week(clinician: Browser) -> None:
+    with_two_weeks(clinician, badly=0)
+    clinician.add("P-1", (ARM, 60, 31.0))
+    assert "The last exercise on record is 35 days old." in text_of(clinician.open(PAGE))
+    said = text_of(clinician.send(f"{PAGE}/step", WELL).text)
+    assert "not known of the last two weeks: adherence of both weeks" in said
+
+
+def test_a_form_without_an_answer_is_shown_again(clinician: Browser) -> None:
+    with_two_weeks(clinician, badly=0)
+    said = clinician.send(f"{PAGE}/step", dict.fromkeys(WELL, ""))
+    assert said.status_code == 400
+    assert "Nothing is said of the last two weeks" in said.text
+
+
+def test_it_is_for_clinicians_and_in_urdu_too(clinician: Browser) -> None:
+    pages = [page for page in PAGES if "/exercise" in page.path]
+    assert [page.roles for page in pages] == [frozenset({Role.CLINICIAN})] * 2
+    with_two_weeks(clinician, badly=0)
+    clinician.http.get("/pages/language/ur?back=/pages/sign-in")
+    page = clinician.open(PAGE)
+    assert 'dir="rtl"' in page
+    assert "By week" not in page
+
+
+def test_every_code_of_exercise_is_on_the_patients_page(clinician: Browser) -> None:
+    with_two_weeks(clinician, badly=1)
+    page = text_of(clinician.open(f"{P}?all=1"))
+    assert codes.QUALITY not in page
+    assert "share of home exercise repetitions done as shown" in page
