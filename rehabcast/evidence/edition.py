@@ -54,6 +54,8 @@ MEASURES = {
     "accepted_out_of_range": "accepted, out of range",
     "overridden_in_range": "overridden, in range",
     "overridden_out_of_range": "overridden, out of range",
+    "predicted": "predicted", "clinician_nearer": "clinician nearer",
+    "forecast_nearer": "forecast nearer", "equally_near": "equally near",
 }  # fmt: skip
 """Fields of an edition, and the cells of `served_until` that they tell."""
 

@@ -37,6 +37,10 @@ class GroupOfPeople(_Strict):
         that they don't, or that it is unclear.
     accepted_in_range, accepted_out_of_range, overridden_in_range, overridden_out_of_range
         Where the outcome of that forecast was: inside its 80 % range or not.
+    predicted
+        Of whom a clinician had predicted the score of the week that counts, and it came.
+    clinician_nearer, forecast_nearer, equally_near
+        Whether that prediction or the median forecast was nearer to it.
     """
 
     attribute: str
@@ -56,6 +60,10 @@ class GroupOfPeople(_Strict):
     accepted_out_of_range: int | None
     overridden_in_range: int | None
     overridden_out_of_range: int | None
+    predicted: int | None
+    clinician_nearer: int | None
+    forecast_nearer: int | None
+    equally_near: int | None
 
 
 class ReasonGiven(_Strict):

@@ -193,8 +193,7 @@ def _clinicians(edition: Edition) -> Iterator[Block]:
     yield Paragraph(
         text="What clinicians said of forecasts, beside the outcomes of those forecasts. Of ranges"
         " that promise 80 % about 8 in 10 outcomes lie inside; where overridden forecasts do worse"
-        " than accepted ones, clinicians knew something. The record has no forecast of a"
-        " clinician's own to compare with."
+        " than accepted ones, clinicians knew something."
     )
     yield Table(
         caption="Forecasts accepted and overridden, and where the outcome was",
@@ -212,6 +211,13 @@ def _clinicians(edition: Edition) -> Iterator[Block]:
             if each.attribute == EVERYONE or _has_feedback(each)
         ),
         widths=(4, 6, 6, 3),
+    )
+    everyone = edition.people[0]
+    yield Paragraph(
+        text="Where a clinician predicted the score of that week before seeing a forecast, and it"
+        f" came ({people_in_words(everyone.predicted)}), the clinician was nearer for"
+        f" {people_in_words(everyone.clinician_nearer)} and the median forecast for"
+        f" {people_in_words(everyone.forecast_nearer)}."
     )
     if edition.reasons:
         yield Table(

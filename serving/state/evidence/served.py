@@ -28,6 +28,7 @@ from serving.state.evidence.counting import Followed
 from serving.state.evidence.known import known_outcomes
 from serving.state.evidence.reading import OnRecord, Person, given_in
 from serving.state.evidence.shadow import SHADOW
+from serving.state.people.predictions import PREDICTED
 from serving.state.store import Store
 from serving.state.tables import entry_table
 from stores.database import reading
@@ -41,8 +42,11 @@ ACCEPTED, OVERRIDDEN, UNCLEAR = "accepted", "overridden", "unclear"
 SAID = {"accepted": ACCEPTED, "overridden": OVERRIDDEN, "wrong": OVERRIDDEN, "unclear": UNCLEAR}
 """What feedback is counted as."""
 
+CLINICIAN, MODEL, NEITHER = "clinician nearer", "forecast nearer", "equally near"
+"""Of a clinician's own prediction and the forecast of the same week, which was nearer."""
+
 INSIDE, OUTSIDE = "in range", "out of range"
-LOW, HIGH = "q10", "q90"
+LOW, MEDIAN, HIGH = "q10", "q50", "q90"
 OTHER_REASON, NO_REASON = "in own words", "none given"
 
 
@@ -54,6 +58,8 @@ class _People:
     counted: dict[Person, GivenForecast] = field(default_factory=dict)
     refused: set[Person] = field(default_factory=set)
     feedback: dict[Person, tuple[str, str, GivenForecast | None]] = field(default_factory=dict)
+    predicted: dict[Person, tuple[int, float]] = field(default_factory=dict)
+    """By a clinician before the forecast: for which week, and what."""
 
 
 def served_until(
@@ -99,6 +105,8 @@ def _became(
         if outcome is not None:
             yield DUE
             yield str(outcome.status)
+            if outcome.score is not None and person in people.predicted:
+                yield from _nearer(people, person, outcome.score, followed)
     if person in people.feedback:
         said, _, about = people.feedback[person]
         yield said
@@ -106,6 +114,17 @@ def _became(
             came = _due(about, known, followed, day)
             if came is not None and came.score is not None:
                 yield f"{said}, {_place(about, came.score, followed)}"
+
+
+def _nearer(people: _People, person: Person, score: float, followed: Followed) -> Iterator[str]:
+    """Yield whose prediction of the week that counts was nearer to the score."""
+    given, (weeks, own) = people.counted[person], people.predicted[person]
+    horizon = followed_horizon(given, followed.task)
+    if horizon is not None and horizon.weeks == weeks:
+        median = next(e for e in given.horizons if e.day == horizon.day).quantiles[MEDIAN]
+        further = abs(own - score) - abs(median - score)
+        yield PREDICTED
+        yield NEITHER if further == 0 else MODEL if further > 0 else CLINICIAN
 
 
 def _due(
@@ -144,10 +163,14 @@ def _read(
     )
     people, about = _People(), {}
     for row in connection.execute(before.where(entry.kind == Kind.FEEDBACK.value)):
-        details, reason = json.loads(row.details), json.loads(row.content)["reason"]
+        details, content = json.loads(row.details), json.loads(row.content)
         person = (row.tenant, row.subject)
-        if person not in people.feedback:
-            people.feedback[person] = (SAID[details["outcome"]], _code(reason, codes), None)
+        if details["outcome"] == PREDICTED:
+            if content["code"] == followed.task.target.code:
+                people.predicted.setdefault(person, (content["weeks"], content["score"]))
+        elif person not in people.feedback:
+            code = _code(content["reason"], codes)
+            people.feedback[person] = (SAID[details["outcome"]], code, None)
             about[details["about"]] = person
     forecasts = before.where(entry.kind == Kind.FORECAST.value)
     for row in connection.execute(forecasts, execution_options={"yield_per": 1000}):

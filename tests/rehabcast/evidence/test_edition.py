@@ -16,6 +16,7 @@ from rehabcast.evidence.edition import month_of
 from rehabcast.settings import Settings
 from serving.schemas import FeedbackRequest
 from serving.state.forecast_log import append
+from serving.state.people.predictions import put
 from serving.state.privacy import erase
 from serving.state.store import Store
 from tests.rehabcast.command_line import run
@@ -62,6 +63,13 @@ def test_what_a_month_told_is_told_again_and_few_people_change_nothing(
             ],
             actor="ehr", now=datetime(2027, 4, 1, tzinfo=UTC),
         )  # fmt: skip
+        for n in range(25):
+            # The outcome is 28 or 32, and the forecast 30: of every second the clinician is right.
+            put(
+                store, "ward", f"{'P' * (1 + n % 2)}-{n}", code=task.target.code,
+                weeks=task.primary_horizon_weeks, score=(32.0 if n % 4 < 2 else 28.0) + 9 * (n % 2),
+                model_version="arm/1", actor="ehr", now=datetime(2026, 12, 1, tzinfo=UTC),
+            )  # fmt: skip
     first = written(capsys, monkeypatch, "2027-11")
     everyone = people(first)[EVERYONE]
     assert (everyone["forecast"], everyone["due"], everyone["observed"]) == (60, 60, 60)
@@ -70,6 +78,8 @@ def test_what_a_month_told_is_told_again_and_few_people_change_nothing(
     assert (everyone["overridden_in_range"], everyone["overridden_out_of_range"]) == (30, None)
     # Of 25 men and of 5 women.
     assert people(first)["sex", "male"]["overridden"] == 20
+    nearer = [everyone[name] for name in ("predicted", "clinician_nearer", "forecast_nearer")]
+    assert nearer == [20, 11, 11]
     assert people(first)["sex", "female"]["overridden"] is None
     assert [(each["reason"], each["people"]) for each in first["reasons"]] == [
         ("I know something that the record does not say", 30)
