@@ -108,10 +108,10 @@ def edition(
 
 
 def _readable_edition(made: Edition, files: tuple[Path, ...]) -> str:
-    from audits.report.monthly.wording import people_in_words
+    from audits.report.monthly.wording import e_value_in_words, people_in_words
 
     everyone = made.people[0]
-    mean = f"{made.mean[-1].e_value:g}" if made.mean else "not shown yet"
+    mean = e_value_in_words(made.mean[-1].e_value) if made.mean else "not shown yet"
     return (
         f"{made.model_version}, {made.month}: given a forecast"
         f" {people_in_words(everyone.forecast)}, outcomes due {people_in_words(everyone.due)};"
