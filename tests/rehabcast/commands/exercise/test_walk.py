@@ -63,7 +63,7 @@ def test_a_walk_from_recordings_to_next_weeks_advice(model: Recogniser) -> None:
     for each in found.values():
         assert [week.sets for week in each.weeks] == [6, 6]
         for week in each.weeks:
-            assert abs(week.repetitions - 48) <= 2, "counted, within one a few times a week"
+            assert abs(week.repetitions - 48) <= 2, "counted within one, mostly exactly"
             assert week.adherence == pytest.approx(6 / 7, abs=0.05)
             assert week.quality.as_shown == pytest.approx(1)
         assert each.step.decision is not None
