@@ -45,8 +45,8 @@ def _row(plan: PlanAnswer, weeks: int | None) -> tuple[str, ...]:
     return (
         f"{at.median:.0f}",
         f"{at.low_80:.0f} to {at.high_80:.0f}",
-        f"{than.mean:+.1f}",
-        f"{than.low_80:+.1f} to {than.high_80:+.1f}",
+        f"{than.mean:+z.1f}",
+        f"{than.low_80:+z.1f} to {than.high_80:+z.1f}",
         f"{100 * than.chance_important:.0f} %",
     )
 
@@ -61,8 +61,8 @@ def _found(found: WhatIf) -> Table:
     for plan in found.found:
         table.add_row(
             f"{plan.hours_a_week:g}", str(plan.weeks), f"{plan.then_hours_a_week:g}",
-            f"{plan.minutes_a_week:.0f}", f"{plan.difference.mean:+.1f}",
-            f"{plan.difference.low_80:+.1f} to {plan.difference.high_80:+.1f}",
+            f"{plan.minutes_a_week:.0f}", f"{plan.difference.mean:+z.1f}",
+            f"{plan.difference.low_80:+z.1f} to {plan.difference.high_80:+z.1f}",
         )  # fmt: skip
     return table
 

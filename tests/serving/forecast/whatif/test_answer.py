@@ -229,6 +229,7 @@ def test_a_course_that_nobody_had_is_refused_though_each_part_was_seen(
         True, False, True, True,
     )  # fmt: skip
     assert "had about 5.33 hours a week of 'therapy' on average over the 12 weeks" in more.why_not
+    assert more.why_not.count("people like this one") == 1
     said = " ".join(answer.in_words)
     assert "from 2.5 to less than 5 hours a week on average over 12 weeks" in said
     assert PARTS_ALONE not in said
