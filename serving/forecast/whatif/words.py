@@ -23,6 +23,11 @@ PARTS_ALONE = (
     " judged one by one."
 )
 
+NONE_CERTAIN = (
+    "Of the plans that were found it is not certain that any differs from therapy as now: they are"
+    " told by what is expected of each."
+)
+
 
 def sentences(answer: WhatIf, *, parts_alone: bool) -> list[str]:
     """Return what is to be shown beside the numbers.
@@ -36,6 +41,8 @@ def sentences(answer: WhatIf, *, parts_alone: bool) -> list[str]:
     if parts_alone:
         said.append(PARTS_ALONE)
     said += [_compared(each) for each in answer.comparisons if each.other == answer.plans[0].name]
+    if answer.found and all(each.difference.direction == "not certain" for each in answer.found):
+        said.append(NONE_CERTAIN)
     said += [
         f"Nothing is said of {plan.name!r}: {plan.why_not}." for plan in answer.plans[1:]
         if not plan.supported
