@@ -71,10 +71,12 @@ COMMANDS = (
     "monitor run arm", "record consent P --tenant t withdrawn", "record withdrawn --tenant t",
     "record decisions --tenant t", "backup there/copy",
     "restore nowhere", "people add Mia --key mia.pem", "people list", "people retire Mia",
+    "exercise train nowhere --map map.toml --output m", "exercise enrol nowhere --map map.toml --recogniser m --exercise e --output t",
+    "exercise recognise nowhere --map map.toml --recogniser m --output s.json",
     "access init there", "access list", "access add-client x --scopes cds",
     "access add-issuer x --jwks https://x.test/", "access remove-client x", "access token x",
     "access add-cds-client x --jwks https://x.test/",
-    "exercise check nowhere", "exercise report nowhere --programme nowhere",
+    "exercise groups nowhere --task task.toml", "exercise check nowhere", "exercise report nowhere --programme nowhere",
     "exercise days nowhere --programme nowhere --subject P --output z.csv",
     "exercise send nowhere --programme nowhere --subject P --onset 2026-01-05",
 )  # fmt: skip
