@@ -195,7 +195,7 @@ def feedback_on(
     Raises
     ------
     ForecastRefused
-        That is before the forecast.
+        That is before the forecast, or another dose is named and the advice was not overridden.
     """
     if given is not None and given < datetime.fromisoformat(about.time) - CLOCKS:
         raise ForecastRefused(
@@ -204,6 +204,14 @@ def feedback_on(
         )
     version = json.loads(about.details)["model_version"]
     at = {} if given is None else {"given": given.isoformat(timespec="seconds")}
+    hours = feedback.hours_a_week
+    if hours is not None and feedback.outcome != "overridden":
+        raise ForecastRefused(
+            "hours_a_week says which dose was decided instead of the one that was advised, and the"
+            f" outcome is {feedback.outcome!r}",
+            "send it with the outcome 'overridden', or leave it out",
+        )
+    instead = {} if hours is None else {"hours_a_week": hours}
     return Event(
         id=new_id(),
         time=now.isoformat(timespec="seconds"),
@@ -212,5 +220,5 @@ def feedback_on(
         actor=actor,
         subject=about.subject,
         details={"about": about.id, "outcome": feedback.outcome, "model_version": version},
-        content={"reason": feedback.reason, **at},
+        content={"reason": feedback.reason, **at, **instead},
     )
