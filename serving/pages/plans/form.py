@@ -202,10 +202,10 @@ def last_weeks_typed(visit: Visit) -> LastWeeks | None:
         return None
 
     def rating(name: str, what: str) -> float | None:
-        return _within(form[name], what, 0, 10) if form[name] else None
+        return within(form[name], what, 0, 10) if form[name] else None
 
     weeks = [form[f"adherence-{week}"] for week in range(len(ADHERENCE))]
-    done = [_within(text, "what was done of a week", 0, 100) / 100 for text in weeks if text]
+    done = [within(text, "what was done of a week", 0, 100) / 100 for text in weeks if text]
     borg = form["borg"].replace(",", " ").split()
     if len(borg) > MOST_SESSIONS:
         raise RequestInvalid(
@@ -214,7 +214,7 @@ def last_weeks_typed(visit: Visit) -> LastWeeks | None:
         )
     return LastWeeks(
         adherence=done or None,
-        borg=[_within(text, "the exertion of a session", 6, 20) for text in borg] or None,
+        borg=[within(text, "the exertion of a session", 6, 20) for text in borg] or None,
         pain_worst=rating("pain_worst", "the worst pain"),
         pain_rise=rating("pain_rise", "the rise of pain"),
         pain_next_morning=_yes(form["pain_next_morning"]),
@@ -233,7 +233,8 @@ def _yes(text: str) -> bool | None:
     return None if not text else text == YES
 
 
-def _within(text: str, what: str, low: float, high: float) -> float:
+def within(text: str, what: str, low: float, high: float) -> float:
+    """Return a number that somebody typed; refuse what is none, or beyond the limits."""
     value = to_number(text, what)
     if not low <= value <= high:
         raise RequestInvalid(
