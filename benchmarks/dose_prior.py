@@ -17,9 +17,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from support.effects.meta_regression import Trial, fit, leave_one_out, moments
 from support.repository import REAL_DATA, print_frame
 from support.scoar import EARLY, LATE, MUCH, OUTCOMES, PER_HOURS, read_table, trials_of
-from training.effects.meta_regression import Trial, fit, leave_one_out, moments
 
 Array = NDArray[np.float64]
 

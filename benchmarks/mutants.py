@@ -1,7 +1,8 @@
 """How many small faults, put into the service and the ledger, do the tests notice.
 
 `make mutants` draws a seeded sample of the mutants of mutmut's default operators over `serving/`
-and `audits/ledger/`; `make mutants CHANGED=origin/main` takes all of the lines changed since then.
+and `audits/ledger/` (others: `--sources inference/twin --tests tests/inference/twin`); `make
+mutants CHANGED=origin/main` takes all of the lines changed since then.
 mutmut makes the mutants, `support/mutant_runs.py` runs the tests on each; it also says which tests
 are left out. `WITHOUT` has modules that are not mutated, each with its reason; there is none.
 
@@ -55,6 +56,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--changed", help="all mutants of the lines changed since this revision")
     parser.add_argument("--only", default="", help="only files whose path contains this")
+    parser.add_argument("--sources", nargs="+", default=SOURCES, help="what is mutated")
+    parser.add_argument("--tests", nargs="+", default=TESTS, help="which tests may notice them")
     parser.add_argument("--again", action="store_true", help="run only what was not noticed before")
     parser.add_argument(
         "--least", type=float, default=0.0, help="fail below this score, in percent"
@@ -63,16 +66,20 @@ def main() -> None:
     # mutmut reads its configuration where it runs.
     os.chdir(ROOT)
     copy_checkout(FOLDER / "tree")
-    every = [mutant for mutant in all_mutants(FOLDER / "tree") if options.only in mutant.file]
+    every = [
+        mutant
+        for mutant in all_mutants(FOLDER / "tree", options.sources)
+        if options.only in mutant.file
+    ]
     if options.changed:
-        lines = changed_lines(options.changed)
+        lines = changed_lines(options.changed, options.sources)
         drawn = [mutant for mutant in every if mutant.line in lines.get(mutant.file, ())]
     else:
         drawn = sample(every, options.count, options.seed)
-    print(f"{len(drawn)} of {len(every)} mutants in {', '.join(SOURCES)}", flush=True)
+    print(f"{len(drawn)} of {len(every)} mutants in {', '.join(options.sources)}", flush=True)
     if drawn:
         unchanged = controls(drawn)
-        found = results([*drawn, *unchanged], again=options.again)
+        found = results([*drawn, *unchanged], options.tests, again=options.again)
         noticed = [m.name for m in unchanged if found[m.name]["status"] != "survived"]
         score = report(drawn, {m.name: found[m.name] for m in drawn})
         print(f"Controls: {len(noticed)} of {len(unchanged)} unchanged functions noticed {noticed}")
@@ -111,10 +118,10 @@ def copy_checkout(tree: Path) -> None:
         (tree.parent / "shared").symlink_to(beside)
 
 
-def all_mutants(tree: Path) -> list[Mutant]:
+def all_mutants(tree: Path, sources: Sequence[str]) -> list[Mutant]:
     """Put every mutant of the sources beside its function in the tree; return them in order."""
     mutants: list[Mutant] = []
-    for source in SOURCES:
+    for source in sources:
         for file in sorted((ROOT / source).rglob("*.py")):
             name = file.relative_to(ROOT)
             if str(name) in WITHOUT:
@@ -130,9 +137,9 @@ def all_mutants(tree: Path) -> list[Mutant]:
     return mutants
 
 
-def changed_lines(revision: str) -> dict[str, set[int]]:
+def changed_lines(revision: str, sources: Sequence[str]) -> dict[str, set[int]]:
     """Return the lines of each file that are new or changed since a revision."""
-    command = ["git", "diff", "--unified=0", revision, "--", *SOURCES]
+    command = ["git", "diff", "--unified=0", revision, "--", *sources]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
         sys.exit(f"git does not know {revision!r}: fetch it, or name another revision")
@@ -148,9 +155,11 @@ def changed_lines(revision: str) -> dict[str, set[int]]:
     return lines
 
 
-def results(drawn: Sequence[Mutant], *, again: bool) -> dict[str, dict[str, Any]]:
+def results(
+    drawn: Sequence[Mutant], tests: Sequence[str], *, again: bool
+) -> dict[str, dict[str, Any]]:
     """Run the mutants that have no result yet; return what became of each."""
-    state = digest_of_checkout()
+    state = f"{digest_of_checkout()} {' '.join(tests)}"
     known = FOLDER / "results.jsonl"
 
     def read() -> dict[str, dict[str, Any]]:
@@ -166,7 +175,7 @@ def results(drawn: Sequence[Mutant], *, again: bool) -> dict[str, dict[str, Any]
     todo = [mutant for mutant in drawn if f"{mutant.name} {mutant.function}" not in found]
     print(f"{len(drawn) - len(todo)} have a result, {len(todo)} are run", flush=True)
     if todo:
-        run(todo, state)
+        run(todo, tests, state)
         found = read()
     missing = {"status": "not run"}
     return {m.name: found.get(f"{m.name} {m.function}", missing) for m in drawn}
@@ -180,7 +189,7 @@ def digest_of_checkout() -> str:
     return digest.hexdigest()
 
 
-def run(mutants: Sequence[Mutant], state: str) -> None:
+def run(mutants: Sequence[Mutant], tests: Sequence[str], state: str) -> None:
     """Run mutants, each with the tests that reach it."""
     listed = [{"name": m.name, "function": m.function, "state": state} for m in mutants]
     (FOLDER / "mutants.json").write_text(json.dumps(listed), "utf-8")
@@ -200,7 +209,7 @@ def run(mutants: Sequence[Mutant], state: str) -> None:
         }
         command = [
             sys.executable, "-m", "pytest", "-q", "-p", "support.mutant_runs",
-            "-p", "no:cacheprovider", "--rootdir", ".", *TESTS,
+            "-p", "no:cacheprovider", "--rootdir", ".", *tests,
         ]  # fmt: skip
         done = subprocess.run(command, cwd=tree, env=environment, check=False)  # noqa: S603
     if done.returncode not in {0, 5}:

@@ -20,13 +20,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from contracts.observation import Observation
 from serving.access.trust import DEVELOPMENT
@@ -45,10 +45,10 @@ PATIENT = "/pages/patients/YEAR"
 PAGES = {
     "caseload": "/pages/patients", "patient": PATIENT, "family": f"{PATIENT}/family",
     "plans": f"{PATIENT}/whatif", "exercise": f"{PATIENT}/exercise",
-    "new-patient": "/pages/new-patient", "practice": "/pages/practice",
+    "new-patient": "/pages/new-patient", "import": "/pages/import", "practice": "/pages/practice",
     "case": "/pages/practice/5?guess=40", "governance": "/pages/governance",
-    "version": "/pages/governance/arm/1", "ledger": "/pages/governance/ledger",
-    "bench": "/pages/bench", "operation": "/pages/operation",
+    "version": "/pages/governance/arm/1", "served": "/pages/governance/served",
+    "ledger": "/pages/governance/ledger", "bench": "/pages/bench", "operation": "/pages/operation",
 }  # fmt: skip
 
 
@@ -192,12 +192,35 @@ def in_browser(address: str, token: str, folder: Path | None) -> None:
                     broken, looked = broken + len(found), looked + 1
                     for rule in found:
                         print(f"  {path} {language} {width or 'print'}: {rule['id']}")
+            if folder is not None:
+                picture_import(page, address, folder, language)
             page.close()
         chromium.close()
     if folder is None:
         print(f"axe-core, WCAG 2.2 AA: {broken} violations on {looked} views")
     else:
         print(f"pictures are in {folder}")
+
+
+def picture_import(page: Page, address: str, folder: Path, language: str) -> None:
+    """Write pictures of a table that is imported: what is asked, and what was understood."""
+    onset = datetime.now(UTC).date() - timedelta(days=60)
+    visits = [
+        (f"T-{n}", onset + timedelta(days=d), 18 + n + d // 7) for n in (1, 2) for d in (8, 29)
+    ]
+    rows = [
+        f"{who},{onset},{onset + timedelta(days=6)},{day},{score}" for who, day, score in visits
+    ]
+    table = "\n".join(["patient,onset,admission,visit date,Fugl-Meyer arm", *rows])
+    page.emulate_media(media="screen")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{address}/pages/import")
+    file = {"name": "ward.csv", "mimeType": "text/csv", "buffer": table.encode()}
+    page.set_input_files("#import-file", file)  # type: ignore[arg-type]
+    for step in ("look", "read"):
+        page.click("main button[type=submit]")
+        page.wait_for_url(f"**/import/{step}")
+        page.screenshot(path=folder / f"import-{step}-{language}-1280.png", full_page=True)
 
 
 if __name__ == "__main__":

@@ -29,11 +29,12 @@ from support.tumour_scores import (
     twin_forecasts,
 )
 from support.tumour_tests import STEPS, Asked, Question, Rule, asked
-from support.tumour_twins import LOGISTIC, NO_HALF_LIFE, RIGHT, LearnedTwin, learn
+from support.tumour_twins import LOGISTIC, NO_HALF_LIFE, RIGHT, LearnedTwin, learn, learn_form
 
 GAMMAS = (0, 1, 2, 3, 4)
 CRN_GAMMAS = (0, 4)
 MECHANISMS = (RIGHT, LOGISTIC, NO_HALF_LIFE)
+LEARNED = "form of growth learned"
 BAYES, CRN = BayesTwin().name, "CRN, re-implemented"
 PUBLISHED = {
     Question.ONE_STEP: {
@@ -91,7 +92,8 @@ class Models:
         rng = np.random.default_rng([0, gamma])
         people = draw_patients(size.training, rng)
         courses = training_courses(people, gamma, rng)
-        self.twins = [LearnedTwin(m, learn(m, people, courses)) for m in MECHANISMS]
+        mechanisms = (*MECHANISMS, learn_form(people, courses))
+        self.twins = [LearnedTwin(m, learn(m, people, courses)) for m in mechanisms]
         self.twins.append(BayesTwin())
         self.crn = None
         if gamma in CRN_GAMMAS:
@@ -168,7 +170,7 @@ def judged(found: pd.DataFrame) -> dict[str, object]:
         "right mechanism over Bayes, worst": round(float(worst), 3),
         "within 10 % of Bayes": bool(worst <= 1.1),
     }
-    for name in (RIGHT.name, LOGISTIC.name, NO_HALF_LIFE.name):
+    for name in (RIGHT.name, LEARNED, LOGISTIC.name, NO_HALF_LIFE.name):
         for gamma in {3, 4} & set(found["gamma"]):
             best = min(row[gamma] for row in PUBLISHED[Question.SLIDING].values())
             result[f"{name}: sliding at gamma {gamma} below the best published {best}"] = bool(

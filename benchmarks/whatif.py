@@ -89,9 +89,12 @@ def stepped(person: Person, doses: Doses) -> NDArray[np.float64]:
             gain = step(gain, lambda g, a=drive: a * (gains.largest_I - g) - gains.forgetting_I * g)
             level = step(level, lambda x, a=pace: a * (person.capacity_I - x))
         ends.append((gain, level))
-    (gain, level), (usual_gain, _) = ends
-    level = np.clip(raised(level, person.enrolled_HI[0]) + person.shift_HI[0], 0, 1)
-    return np.asarray(raised(level, gain - usual_gain))
+    (gain, level), (usual_gain, usual_level) = ends
+    level, usual_level = (
+        np.clip(raised(each, person.enrolled_HI[0]) + person.shift_HI[0], 0, 1)
+        for each in (level, usual_level)
+    )
+    return np.where(person.acts_I, raised(level, gain - usual_gain), usual_level)
 
 
 def step(x: Array, slope: Callable[[Array], Array]) -> Array:

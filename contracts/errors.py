@@ -32,22 +32,21 @@ def in_words(reason: str, what_to_do: str) -> str:
 class RehabcastError(Exception):
     """Base of all errors that a person can act on; carries the command line's exit code.
 
-    Reason and advice are kept apart from where the error is raised to where it is worded: a
-    command prints a sentence, the service fills two fields, FHIR and CDS Hooks have their own.
+    Reason and advice are kept apart until they are worded: a command prints a sentence, the service
+    fills two fields, FHIR and CDS Hooks have their own.
 
     Parameters
     ----------
-    reason
-        What is wrong and where: file, row, field, version.
-    what_to_do
-        What the reader can do about it.
+    reason, what_to_do
+        What is wrong and where (file, row, field, version), and what the reader can do about it.
     """
 
     exit_code = 1
 
     def __init__(self, reason: str, what_to_do: str) -> None:
         super().__init__(reason, what_to_do)
-        self.reason, self.what_to_do = reason, what_to_do
+        self.reason, self.what_to_do = str(reason), str(what_to_do)
+        self.words = (reason, what_to_do)  # as given: `Worded` can be said in other languages
 
     def __str__(self) -> str:
         return in_words(self.reason, self.what_to_do)

@@ -53,6 +53,7 @@ def open_runtime() -> Runtime:
         declared_address=settings.public_address or "",
         origins=settings.cors_origins,
         webhook=_webhook(settings, store, champions),
+        predict_first=settings.predict_first,
     )
 
 

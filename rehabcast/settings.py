@@ -120,6 +120,8 @@ class Settings(_Checked):
         Origins, with commas between, whose pages may send requests from a browser; by default none.
     workers
         Processes of the service.
+    predict_first
+        Whether the pages ask clinicians for their own prediction before they show a forecast.
     developer, contact, funding
         Who is responsible for the models here, as reports and model cards state it.
 
@@ -159,6 +161,7 @@ class Settings(_Checked):
     public_address: Annotated[str, BeforeValidator(checks.public_address)] | None = None
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(checks.origins)] = ()
     workers: Annotated[int, BeforeValidator(checks.workers)] = 1
+    predict_first: bool = False
     developer: Text | None = None
     contact: Text | None = None
     funding: Text | None = None

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from inference.twin.compare import Direction
+
 ASSOCIATIONAL = "associational unless randomised"
 PRIOR = "the effect of dose is from a prior of trials, not learned from these people"
 PACE = "the pace under a dose (by_pace) was fitted to these people, whose doses nobody randomised"
@@ -93,6 +95,11 @@ class LevelDifference(Strict, frozen=True, kw_only=True):
     high_80: float
     low_90: float
     high_90: float
+    direction: Direction
+    """Which may be claimed: with at most 1 in 100 that it is none, or the other."""
+    chance_better: float
+    chance_worse: float
+    """At all; the rest is that therapy changes nothing."""
     chance_important: float
     """That it is better by the minimal important difference or more."""
     chance_importantly_worse: float
@@ -147,7 +154,7 @@ class PlanComparison(Strict, frozen=True, kw_only=True):
     """How strongly somebody unmeasured would have to be associated with plan and score to explain
     the difference away, if it had been seen in people (VanderWeele and Ding 2017)."""
     e_value_limit: float
-    """The same of the nearer limit of the 90 % interval; 1 where that holds no difference."""
+    """The same of the nearer limit of the 98 % interval; 1 where that holds no difference."""
     hidden: list[HiddenShift] = field(default_factory=list)
 
 
@@ -166,6 +173,8 @@ class DoseSeen(Strict, frozen=True, kw_only=True):
     high_hours: float | None
     people: int
     share: float
+    over_days: int | None = None
+    """Days that followed, over which it is their mean; null of the last two weeks."""
 
 
 class FoundPlan(Strict, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 import secrets
@@ -159,10 +160,14 @@ def records(events: pd.DataFrame, batch: SequenceBatch, task: Task) -> SequenceB
 
 
 @pytest.fixture(scope="module")
-def few_trees() -> Iterator[None]:
-    """A small boosted comparator, for tests of a training that are not about how good it is."""
+def quick_training() -> Iterator[None]:
+    """A small boosted comparator, and few people whose forecasts are explained.
+
+    For tests of a training that are not about how good either is.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.models.boosted.TREES", 5)
+        patch.setattr("serving.forecast.explanation_quality.SAMPLE", 12)
         yield
 
 
@@ -182,23 +187,40 @@ def fitted(
 
 
 @pytest.fixture(scope="session")
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Makes a folder in one process of a run, and gives every process a copy of its own."""
+    # xdist gives each process a folder in one of the run; without it this one is the run's.
+    own = tmp_path_factory.getbasetemp()
+    run = KEPT or (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
+
+    def made(name: str, make: Callable[[Path], None]) -> Path:
+        whole = run / f"once-{name}"
+        with (run / f"once-{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not whole.is_dir():
+                draft = tmp_path_factory.mktemp(name)
+                make(draft)
+                # Copied under another name first: who is killed meanwhile leaves none half made.
+                shutil.copytree(draft, run / f"draft-{name}-{os.getpid()}").rename(whole)
+        return shutil.copytree(whole, tmp_path_factory.mktemp(name), dirs_exist_ok=True)
+
+    return made
+
+
+@pytest.fixture(scope="session")
 def bundle_folder(
     request: pytest.FixtureRequest,
     batch: SequenceBatch,
     records: SequenceBatch,
     task: Task,
-    tmp_path_factory: pytest.TempPathFactory,
+    made_once: Callable[[str, Callable[[Path], None]], Path],
 ) -> Path:
-    folder = tmp_path_factory.mktemp("bundle")
-    if KEPT is not None and (KEPT / "bundle").is_dir():
-        return shutil.copytree(KEPT / "bundle", folder, dirs_exist_ok=True)
-    write_bundle_of(request.getfixturevalue("fitted"), batch, task, folder, records)
-    if KEPT is not None:
-        # Two runs may make it at a time; the first is kept, and never seen half copied.
-        whole = shutil.copytree(folder, KEPT / f"bundle-{os.getpid()}")
-        with suppress(OSError):
-            whole.rename(KEPT / "bundle")
-    return folder
+    def make(folder: Path) -> None:
+        write_bundle_of(request.getfixturevalue("fitted"), batch, task, folder, records)
+
+    return made_once("bundle", make)
 
 
 def write_bundle_of(
@@ -221,16 +243,18 @@ def write_bundle_of(
     )  # fmt: skip
     members = Ensemble(fitted.served)
     write_bundle(
-        folder, members, fitted.calibration, batch, task, lineage, card="# Card\n", records=records
-    )
+        folder, members, fitted.calibration, batch, task, lineage, card="# Card\n", records=records,
+        by_people_H=fitted.by_people_H,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def walking_bundle_folder(events: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def walking_bundle_folder(
+    events: pd.DataFrame,
+    tmp_path_factory: pytest.TempPathFactory,
+    made_once: Callable[[str, Callable[[Path], None]], Path],
+) -> Path:
     """The bundle of another task: the same people, whose scores are now speeds."""
-    from training.fitting.config import TrainingConfig
-    from training.fitting.crossfit import crossfit
-
     task = read_task(ROOT / "tasks" / "stroke-gait-speed.toml")
     of_arm = events["code"] == "REHABCAST//FUGL_MEYER_UE"
     speeds = (events["numeric_value"] / 33).round(2)
@@ -238,13 +262,24 @@ def walking_bundle_folder(events: pd.DataFrame, tmp_path_factory: pytest.TempPat
         code=events["code"].where(~of_arm, task.target.code),
         numeric_value=events["numeric_value"].where(~of_arm, speeds),
     )
-    batch = training_sequences(walking, task)
-    records = days_with_score(walking, task, batch.layout)
-    folder = tmp_path_factory.mktemp("walking")
-    config = TrainingConfig(max_epochs=3, folds=3, hidden=4)
-    fitted = crossfit(batch, task, config, folder=folder / "folds", records=records)
-    write_bundle_of(fitted, batch, task, folder / "bundle", records)
-    return folder / "bundle"
+    return made_once(
+        "walking",
+        lambda folder: train_bundle(walking, task, folder, tmp_path_factory.mktemp("folds")),
+    )
+
+
+def train_bundle(
+    events: pd.DataFrame, task: Task, folder: Path, folds: Path, *, max_epochs: int = 3
+) -> None:
+    """Write the bundle of a small model of some events; its folds are trained in another folder."""
+    from training.fitting.config import TrainingConfig
+    from training.fitting.crossfit import crossfit
+
+    batch = training_sequences(events, task)
+    records = days_with_score(events, task, batch.layout)
+    config = TrainingConfig(max_epochs=max_epochs, folds=3, hidden=4)
+    fitted = crossfit(batch, task, config, folder=folds, records=records)
+    write_bundle_of(fitted, batch, task, folder, records)
 
 
 @pytest.fixture(scope="session")

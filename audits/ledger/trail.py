@@ -23,6 +23,8 @@ FEDERATED_EXPORT, FEDERATED_AUDIT = "federated export", "federated audit"
 RESTRICTION, SUSPENSION, EXTENSION = "restriction", "suspension", "extension"
 """Kinds of entries by which outcomes that came later change for whom a version is served; nothing
 extends a scope yet but a new audit."""
+WARNING = "warning"
+"""Kind of an entry that says that something speaks against a version, and changes nothing."""
 CHAMPION_CHANGES = (PROMOTION, ROLLBACK, REVOCATION, RESTRICTION, SUSPENSION)
 """Kinds of entries that change the champion, or leave none."""
 ENDS = (REVOCATION, SUSPENSION)
@@ -33,7 +35,7 @@ WITHDRAWN = {REVOCATION: "revoked", SUSPENSION: "suspended", RESTRICTION: "restr
 """How each is said of a version."""
 UNDERSTOOD = frozenset(
     {AUDIT, APPROVAL, DRIFT, POLICY, CHANGE_PLAN, PLAN_APPROVAL, FEDERATED_EXPORT,
-     FEDERATED_AUDIT, *CHAMPION_CHANGES}
+     FEDERATED_AUDIT, WARNING, *CHAMPION_CHANGES}
 )  # fmt: skip
 """Kinds that this release can act on. A ledger with any other is not served from: what it withdraws
 would be served on."""

@@ -27,8 +27,8 @@ from features.sources.cohorts.ist import (
     read_ist,
 )
 from inference.twin.sensitivity import SensitivityCurve, effective_sample_size, sensitivity_curve
-from training.effects.average import Estimate, average_effect
-from training.effects.nuisances import cross_fit
+from support.effects.average import Estimate, average_effect
+from support.effects.nuisances import cross_fit
 
 Array = NDArray[np.float64]
 

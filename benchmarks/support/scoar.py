@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from training.effects.meta_regression import Trial
+from support.effects.meta_regression import Trial
 
 Array = NDArray[np.float64]
 

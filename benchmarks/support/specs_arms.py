@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from training.effects.average import Estimate
-from training.effects.nuisances import FEWEST
+from support.effects.average import Estimate
+from support.effects.nuisances import FEWEST
 
 Array = NDArray[np.float64]
 

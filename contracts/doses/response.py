@@ -20,6 +20,7 @@ from contracts.task_parts.parts import Number, Strict, Words
 
 Positive = Annotated[Number, Field(gt=0)]
 Part = Annotated[Number, Field(gt=0, le=1)]
+Chance = Annotated[Number, Field(ge=0, lt=1)]
 
 
 class Spread(Strict):
@@ -79,6 +80,8 @@ class DoseResponse(Strict):
         Part of the gain that is left so soon after the onset, when people recover anyway; until
         which day it counts, and from which day the whole does. Between them it rises with the
         logarithm of time.
+    nothing_early, nothing_late
+        Chance that more therapy changes nothing at all, at the same days.
     groups
         `GROUPS` of them.
     """
@@ -94,6 +97,8 @@ class DoseResponse(Strict):
     early_part: Part
     early_until_day: Positive
     late_from_day: Positive
+    nothing_early: Chance
+    nothing_late: Chance
     groups: Annotated[tuple[GroupGain, ...], Field(min_length=GROUPS, max_length=GROUPS)]
 
     @model_validator(mode="after")
@@ -107,9 +112,15 @@ class DoseResponse(Strict):
 
     def part_at(self, days_since_onset: float) -> float:
         """Return which part of the gain is left so long after the onset."""
+        return self._between(days_since_onset, self.early_part, 1.0)
+
+    def nothing_at(self, days_since_onset: float) -> float:
+        """Return the chance that more therapy changes nothing so long after the onset."""
+        return self._between(days_since_onset, self.nothing_early, self.nothing_late)
+
+    def _between(self, days_since_onset: float, early: float, late: float) -> float:
         days = np.log([self.early_until_day, self.late_from_day])
-        at = np.log(max(days_since_onset, 1.0))
-        return float(np.interp(at, days, [self.early_part, 1.0]))
+        return float(np.interp(np.log(max(days_since_onset, 1.0)), days, [early, late]))
 
 
 ADVICE = "correct the file; contracts/doses/responses/stroke-upper-limb.toml is a complete one"

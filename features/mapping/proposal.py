@@ -152,9 +152,10 @@ def _subject(look: TableLook, looks: Sequence[TableLook]) -> Finding | None:
     others = [other for other in looks if other is not look]
     ranked = []
     for column in look.columns.values():
-        if column.dates is not None or len(column.filled) < 2:
-            continue
         called = is_called(column.name, "subject")
+        # A file of one patient has one identifier; other columns of one value tell nobody apart.
+        if column.dates is not None or len(column.filled) < (1 if called else 2):
+            continue
         shared, partner = _shared(column, others)
         if called or shared >= FEWEST_SHARED:
             ranked.append((called + shared, called, shared, partner, column))

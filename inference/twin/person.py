@@ -32,7 +32,7 @@ from inference.twin.mechanism import (
 from inference.twin.plans import as_now, doses_of
 
 DRAWS = 512
-PRIMES = (2, 3, 5, 7, 11, 13, 17)
+PRIMES = (2, 3, 5, 7, 11, 13, 17, 19)
 """Bases of the Halton sequence, one a quantity that is drawn."""
 
 CHUNK = 64
@@ -62,6 +62,8 @@ class Person:
         Of a score about its level, standard normal.
     gains, start_I
         How therapy acts on the level, and its gain of today.
+    acts_I
+        Whether therapy acts at all: in the other draws every plan is as good as that of today.
     days_H
         Days ahead.
     """
@@ -78,6 +80,7 @@ class Person:
     noise_I: Array
     gains: Gains
     start_I: Array
+    acts_I: NDArray[np.bool_]
     days_H: NDArray[np.float64]
 
     def levels(self, doses: Doses) -> Array:
@@ -86,12 +89,15 @@ class Person:
         The pace changes with the dose as the network learned it; the gain by therapy, against
         therapy that goes on as it was, as trials suggest.
         """
-        usual_1HI = gains_at(self.gains, self.start_I, doses_of([as_now(self.hours)]), self.days_H)
+        as_usual = doses_of([as_now(self.hours)])
+        usual_1HI = gains_at(self.gains, self.start_I, as_usual, self.days_H)
+        level_1HI = self._paced(as_usual)
         parts = []
         for first in range(0, len(doses), CHUNK):
             some = doses.take(slice(first, first + CHUNK))
             gain_NHI = gains_at(self.gains, self.start_I, some, self.days_H) - usual_1HI
-            parts.append(raised(self.by_pace(some), gain_NHI))
+            level_NHI = raised(self._paced(some), gain_NHI)
+            parts.append(np.where(self.acts_I, level_NHI, level_1HI))
         return np.concatenate(parts)
 
     def scores(self, levels_NHI: Array) -> Array:
@@ -100,6 +106,10 @@ class Person:
 
     def by_pace(self, doses: Doses) -> Array:
         """Return the level where a dose changes nothing but the pace, (N, H, I)."""
+        level_1HI = self._paced(doses_of([as_now(self.hours)]))
+        return np.where(self.acts_I, self._paced(doses), level_1HI)
+
+    def _paced(self, doses: Doses) -> Array:
         days_NH = np.zeros((len(doses), len(self.days_H)))
         sped_NH = np.zeros_like(days_NH)
         reference = _saturation(REFERENCE_DOSE_MIN)
@@ -175,7 +185,8 @@ def person_of(
     since_H1 = np.maximum(enrolled + all_H, 0)[:, None]
     enrolled_HI = latent_I5[:, 3] * (1 - np.exp(-since_H1 / np.exp(latent_I5[:, 4])))
     normal_XI = ndtri(uniform_XI[1:])
-    gains = _gains(response, group_I, normal_XI, float(np.mean(onset_I)))
+    onset = float(np.mean(onset_I))
+    gains = _gains(response, group_I, normal_XI, onset)
     least, most = days_treated
     start_I = gained_before(gains, hours, least + uniform_XI[6] * (most - least))
     shift_HI, spread_HI = (
@@ -189,7 +200,7 @@ def person_of(
         effect_I=curves["effect"][member_I, own_I].astype(kind),
         shift_HI=shift_HI[1:].astype(kind), spread_HI=spread_HI[1:].astype(kind),
         noise_I=normal_XI[4].astype(kind), gains=_cast(gains, kind), start_I=start_I.astype(kind),
-        days_H=days_H,
+        acts_I=uniform_XI[7] >= response.nothing_at(onset), days_H=days_H,
     )  # fmt: skip
 
 

@@ -134,7 +134,7 @@ def learn_doses_seen(records: SequenceBatch, task: Task) -> DosesSeen | None:
     if not columns or not len(records):
         return None
     at = moments(records, task)
-    had_KBE = np.stack([_bins(recent_hours(records, channel)) for channel in columns.values()])
+    had_KBE = np.stack([in_bins(recent_hours(records, channel)) for channel in columns.values()])
     had_BKE = had_KBE.swapaxes(0, 1)
     count_DSX, first_place = people_alike(records.subject_B, at, lambda rows: had_BKE[rows])
     count_DSKE = count_DSX.reshape(*count_DSX.shape[:2], *had_BKE.shape[1:])
@@ -158,7 +158,7 @@ def read_doses_seen(
     )
 
 
-def _bins(hours_B: NDArray[np.float64]) -> NDArray[np.bool_]:
+def in_bins(hours_B: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return in which bin each dose is, and last whether it is known, (B, E)."""
     had_BE = np.zeros((len(hours_B), len(EDGES_H) + 2), dtype=np.bool_)
     known = np.flatnonzero(np.isfinite(hours_B))

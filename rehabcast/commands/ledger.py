@@ -207,6 +207,8 @@ def _details(entry: TrailEntry, now: datetime) -> Iterator[str]:
     elif entry.kind == "plan approval":
         yield f"as {payload['role']}, of the plan of entry {payload['plan']}"
         yield f"reason: {payload['reason']}"
+    elif entry.kind == "warning":
+        yield f"of {payload['what']}: {payload['evidence']['said']}"
     elif entry.kind == "drift":
         yield f"the alias pointed at {payload['found'] or 'no version'}"
     else:

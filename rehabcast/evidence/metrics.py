@@ -40,6 +40,8 @@ def _lines(result: MonitoringRun, now: datetime) -> Iterator[str]:
         "mean_e_value": ("Mean e-value of all tests that can act.", result.mean_e),
         "largest_mean_e_value": ("The largest it has been.", result.largest_mean_e),
         "act": ("0 none, 1 warning, 2 restriction, 3 suspension.", LEVELS[result.act]),
+        "shift_mean_e_value": ("Mean e-value that people come otherwise.", result.shift.mean_e),
+        "shift_warning": ("1 once people came otherwise than before.", int(result.shift.warns)),
         "in_service": ("1 while the version is in service.", int(result.in_service)),
         "run_timestamp_seconds": ("When monitoring ran last.", int(now.timestamp())),
     }

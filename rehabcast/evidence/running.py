@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from audits.judging.policy import Policy
-from audits.ledger.evidence.acting import restrict, restricted_now, suspend
+from audits.ledger.evidence.acting import restrict, restricted_now, suspend, warn
 from audits.ledger.evidence.restrictions import Restricted
 from audits.ledger.ledger import Ledger
 from audits.measure.groups import EVERYONE
@@ -20,9 +20,14 @@ from audits.sequential.state import Act, Decision, Standing, Standings, decide, 
 from contracts.digests import record_digest
 from contracts.groups import people_in_words
 from inference.matching.tables import MonitoringTables
+from rehabcast.evidence.shift import ShiftRun, look
 from rehabcast.evidence.watched import Watched
-from serving.state.evidence.counting import Followed, close_weeks, counted, take_in
+from serving.state.evidence.accounts import counted
+from serving.state.evidence.counting import Followed, close_weeks, take_in
 from serving.state.store import Store
+
+OUTCOMES, WHO_COMES = "outcomes", "who comes"
+"""What a warning is about."""
 
 LARGEST_SHOWN = 5
 """Tests that a result names, those that speak most against a rule first."""
@@ -80,6 +85,8 @@ class MonitoringRun:
         The tests that speak most against a rule.
     not_tested
         Binding rules that cannot be tested on what is on record in service.
+    shift
+        Whether people still come as they came, before any outcome; it only warns.
     """
 
     model_version: str
@@ -100,6 +107,7 @@ class MonitoringRun:
     said: str
     foremost: tuple[ShownTest, ...]
     not_tested: tuple[str, ...]
+    shift: ShiftRun
 
 
 def sums_of(
@@ -158,6 +166,19 @@ def run(
                 identities=ledger.identities,
             )  # fmt: skip
         done = True
+    shift = look(store, version, now.date())
+    if act and serving and champion is not None:
+        found: dict[str, Mapping[str, Any]] = {}
+        if decision.act is Act.WARN:
+            found[OUTCOMES] = evidence_of(store, version, decision, stand, said)
+        if shift.warns:
+            named = tuple(each for each in shift.foremost if each.largest >= each.needed)
+            found[WHO_COMES] = asdict(replace(shift, foremost=named))
+        for what, about in found.items():
+            warn(
+                ledger.engine, champion, what, evidence=about, actor=actor, now=now,
+                identities=ledger.identities,
+            )  # fmt: skip
     return MonitoringRun(
         model_version=version.model_version,
         in_service=serving and not (done and decision.act is Act.SUSPEND),
@@ -177,6 +198,7 @@ def run(
         said=said,
         foremost=foremost(stand, version.plan),
         not_tested=not_followed(version.policy),
+        shift=shift,
     )
 
 

@@ -17,6 +17,7 @@ from audits.ledger.ledger import Ledger
 from audits.ledger.records import Champion, Override, Role
 from audits.ledger.trail import CHAMPION_CHANGES, Entry
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError, RehabcastError
+from contracts.naming.worded import Worded
 from rehabcast.auditing.decisions import (
     run_approval,
     run_promotion,
@@ -93,7 +94,10 @@ def version(visit: Visit) -> Answer:
     with closing(_ledger()) as ledger:
         audit = ledger.latest_audit(name)
         if audit is None:
-            raise EvidenceMissing(f"{name} has no audit", f"run `rehabcast audit {name}` first")
+            raise EvidenceMissing(
+                Worded("%(version)s has no audit", version=name),
+                Worded("run `rehabcast audit %(version)s` first", version=name),
+            )
         report, why, current = None, None, False
         try:
             report, digest = fetch_report(settings, find(settings.store, name))
@@ -197,7 +201,8 @@ def _require_champion(visit: Visit) -> None:
         serving = ledger.champion(visit.parameters["model"])
     if serving.model_version != _version_of(visit) or serving.revoked is not None:
         raise ContractError(
-            f"{_version_of(visit)} is not in service now", "look at the governance room again"
+            Worded("%(version)s is not in service now", version=_version_of(visit)),
+            "look at the governance room again",
         )
 
 

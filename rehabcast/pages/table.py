@@ -6,9 +6,11 @@ from pathlib import Path
 
 from rehabcast.pages import bench, governance
 from rehabcast.pages.governance import ROOM
+from rehabcast.pages.imports import pages as imports
+from rehabcast.pages.served import who_was_served
 from serving.access.sign_in import Role
 from serving.pages.page import HOME, Page
-from serving.pages.table import PAGES
+from serving.pages.table import CLINICIANS, PAGES
 
 TEMPLATES = Path(__file__).parent / "templates"
 VERSION = f"{ROOM}/{{model}}/{{number}}"
@@ -17,8 +19,22 @@ DECIDERS = frozenset({Role.GOVERNANCE, Role.ML_OWNER})
 
 ALL_PAGES: tuple[Page, ...] = (
     *PAGES,
+    Page(method="GET", path=imports.START, answer=imports.start, roles=CLINICIANS),
+    Page(
+        method="POST", path=f"{imports.START}/look", answer=imports.look, roles=CLINICIANS,
+        fields=imports.OF_FILE, takes_file=True, once=False,
+    ),
+    Page(
+        method="POST", path=f"{imports.START}/read", answer=imports.read, roles=CLINICIANS,
+        fields=imports.sent_fields, takes_file=True, once=False,
+    ),
+    Page(
+        method="POST", path=f"{imports.START}/keep", answer=imports.keep, roles=CLINICIANS,
+        fields=imports.sent_fields, takes_file=True,
+    ),
     Page(method="GET", path=ROOM, answer=governance.room, roles=READERS),
     Page(method="GET", path=f"{ROOM}/ledger", answer=governance.trail, roles=READERS),
+    Page(method="GET", path=f"{ROOM}/served", answer=who_was_served, roles=READERS),
     Page(method="GET", path=VERSION, answer=governance.version, roles=READERS),
     Page(
         method="POST", path=f"{VERSION}/approve", answer=governance.approve, roles=DECIDERS,

@@ -35,6 +35,7 @@ import msgspec
 # ml_owner = ["data-science"]
 # governance = ["ai-board"]
 # operator = ["it"]
+# launch_from = ["https://fhir.hospital.example/r4"]   # may open a patient's page (SMART launch)
 
 
 class ClientEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,6 +77,7 @@ class SignInEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ml_owner: list[str] = []
     governance: list[str] = []
     operator: list[str] = []
+    launch_from: list[str] = []
 
 
 class AccessFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -236,6 +236,8 @@ def _sign_in_faults(entry: SignInEntry, issuers: Iterable[str]) -> Iterable[str]
         yield "sign_in has a blank client_id or roles_claim"
     if not any((entry.clinician, entry.ml_owner, entry.governance, entry.operator)):
         yield "sign_in gives nobody a role: list groups under clinician, for example"
+    if not all(is_allowed_address(each) for each in entry.launch_from):
+        yield "an address of launch_from is neither https nor http on this machine"
 
 
 def _address_faults(entry: str, jwks: str) -> Iterable[str]:

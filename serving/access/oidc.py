@@ -1,5 +1,8 @@
 """Signing in with an identity provider: the authorization code flow with PKCE.
 
+A record system may begin it for somebody who has a patient open there (SMART App Launch 2.2, EHR
+launch): it then says which page of its own to sign in at, and which patient that is.
+
 Sources: OpenID Connect Core 1.0, 3.1; OpenID Connect Discovery 1.0, 4; RFC 7636 (PKCE, S256);
 RFC 9700 (security of OAuth 2.0: state, nonce and PKCE together).
 """
@@ -27,6 +30,7 @@ from serving.access.tokens import AccessDenied, unverified, verified_claims
 from serving.access.trust import Access, user_name
 
 DISCOVERY = "/.well-known/openid-configuration"
+SMART_DISCOVERY = "/.well-known/smart-configuration"
 ALGORITHMS_OF_PKCE = "S256"
 LONGEST_PERSON = 80
 AGAIN = "sign in again; if it happens again, tell the operator of this service"
@@ -63,16 +67,48 @@ class Begun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Who has signed in."""
+    """Who has signed in, and the patient whom the record system has open; empty without one."""
 
     name: str
     person: str
     tenant: str
     roles: frozenset[Role]
+    patient: str = ""
 
 
-def address_to_sign_in(sign_in: SignIn, begun: Begun, redirect: str) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What a record system sends with somebody: its FHIR address, and the name of the launch."""
+
+    iss: str
+    launch: str
+
+
+def require_launcher(sign_in: SignIn, iss: str) -> None:
+    """Refuse a launch from a record system that is not listed: it would name the sign-in page.
+
+    Raises
+    ------
+    AccessDenied
+        It is not.
+    """
+    if iss not in sign_in.launch_from:
+        raise AccessDenied(
+            "this record system may not open pages here",
+            "ask the operator of this service to list its FHIR address under launch_from",
+            403,
+        )
+
+
+def address_to_sign_in(
+    sign_in: SignIn, begun: Begun, redirect: str, launched: Launch | None = None
+) -> str:
     """Return the provider's page that somebody signs in at.
+
+    Parameters
+    ----------
+    launched
+        Where a record system begins it.
 
     Raises
     ------
@@ -86,13 +122,15 @@ def address_to_sign_in(sign_in: SignIn, begun: Begun, redirect: str) -> str:
         "code_challenge": base64.urlsafe_b64encode(challenge).rstrip(b"=").decode(),
         "code_challenge_method": ALGORITHMS_OF_PKCE,
     }  # fmt: skip
-    address = _endpoint(sign_in.issuer, "authorization_endpoint")
+    if launched is not None:
+        asked |= {"scope": "launch openid fhirUser", "launch": launched.launch, "aud": launched.iss}
+    address = _endpoint(sign_in, "authorization_endpoint", launched.iss if launched else "")
     return f"{address}{'&' if urlsplit(address).query else '?'}{urlencode(asked)}"
 
 
 def person_of(
     access: Access, sign_in: SignIn, begun: Begun, answer: Mapping[str, str], redirect: str,
-    now: datetime,
+    now: datetime, launcher: str = "",
 ) -> Person:  # fmt: skip
     """Return who came back from the provider.
 
@@ -100,6 +138,8 @@ def person_of(
     ----------
     answer
         What the provider's redirect has in its query.
+    launcher
+        FHIR address of the record system that began it; empty where none did.
 
     Raises
     ------
@@ -112,7 +152,8 @@ def person_of(
         raise AccessDenied("the answer is not that of a sign-in of this browser", AGAIN)
     if not (code := answer.get("code", "")):
         raise AccessDenied("the identity provider did not sign you in", AGAIN)
-    token = _exchanged(sign_in, code, begun, redirect)
+    given = _exchanged(sign_in, code, begun, redirect, launcher)
+    token = given["id_token"]
     said = unverified(token)
     issuer = access.issuers[sign_in.issuer]
     if said.issuer != sign_in.issuer:
@@ -135,7 +176,25 @@ def person_of(
         person=_called(claims),
         tenant=tenant_of(issuer, claims),
         roles=roles,
+        patient=_patient(given) if launcher else "",
     )
+
+
+def _patient(given: Mapping[str, Any]) -> str:
+    """Return the patient who is open in the record system.
+
+    Raises
+    ------
+    AccessDenied
+        It names none.
+    """
+    patient = given.get("patient")
+    if not isinstance(patient, str) or not patient:
+        raise AccessDenied(
+            "the record system did not say which patient is open",
+            "open the patient there, and this page from it",
+        )
+    return patient
 
 
 def _called(claims: Mapping[str, Any]) -> str:
@@ -147,12 +206,14 @@ def _called(claims: Mapping[str, Any]) -> str:
     return "?"
 
 
-def _exchanged(sign_in: SignIn, code: str, begun: Begun, redirect: str) -> str:
+def _exchanged(
+    sign_in: SignIn, code: str, begun: Begun, redirect: str, launcher: str
+) -> Mapping[str, Any]:
     form = {
         "grant_type": "authorization_code", "code": code, "redirect_uri": redirect,
         "code_verifier": begun.verifier, "client_id": sign_in.client_id,
     }  # fmt: skip
-    address = _endpoint(sign_in.issuer, "token_endpoint")
+    address = _endpoint(sign_in, "token_endpoint", launcher)
     local = urlsplit(address).scheme == "http"
     basic = httpx.BasicAuth(sign_in.client_id, sign_in.client_secret)
     try:
@@ -165,18 +226,24 @@ def _exchanged(sign_in: SignIn, code: str, begun: Begun, redirect: str) -> str:
             raise AccessDenied("the identity provider does not know this sign-in", AGAIN)
         if reply.status_code != httpx.codes.OK or len(reply.content) > MAX_BYTES:
             raise AWAY
-        token = reply.json().get("id_token")
+        given: Mapping[str, Any] = reply.json()
+        token = given.get("id_token")
     except (httpx.HTTPError, ValueError, AttributeError):
         raise AWAY from None
     if not isinstance(token, str):
         raise AWAY
-    return token
+    return given
 
 
-def _endpoint(issuer: str, name: str) -> str:
+def _endpoint(sign_in: SignIn, name: str, launcher: str) -> str:
+    """Return an endpoint of the provider; of a launch, as the record system publishes it."""
+    where = launcher.rstrip("/") + SMART_DISCOVERY if launcher else (
+        sign_in.issuer.rstrip("/") + DISCOVERY
+    )  # fmt: skip
     try:
-        document = json.loads(content_of(issuer.rstrip("/") + DISCOVERY))
-        address = document[name] if document["issuer"] == issuer else ""
+        document = json.loads(content_of(where))
+        is_theirs = bool(launcher) or document["issuer"] == sign_in.issuer
+        address = document[name] if is_theirs else ""
     except (OSError, ValueError, KeyError, TypeError, RecursionError, httpx.HTTPError):
         raise AWAY from None
     if not isinstance(address, str) or not is_allowed_address(address):

@@ -57,6 +57,8 @@ class SignIn:
         Of this service at the provider; no secret where it is registered as a public client.
     roles_claim, groups
         Claim of the ID token that lists a person's groups, and which groups have which role.
+    launch_from
+        FHIR addresses of the record systems that may open a patient's page (SMART App Launch).
     """
 
     issuer: str
@@ -64,6 +66,7 @@ class SignIn:
     client_secret: str = field(default="", repr=False)
     roles_claim: str
     groups: Mapping[Role, frozenset[str]]
+    launch_from: frozenset[str] = frozenset()
 
     def roles_of(self, claims: Mapping[str, Any]) -> frozenset[Role]:
         """Return the roles of the person whom an ID token is about."""
@@ -89,6 +92,7 @@ def sign_in_of(entry: SignInEntry, folder: Path) -> SignIn:
         issuer=entry.issuer, client_id=entry.client_id, client_secret=secret,
         roles_claim=entry.roles_claim,
         groups={role: frozenset(getattr(entry, role.replace("-", "_"))) for role in Role},
+        launch_from=frozenset(entry.launch_from),
     )  # fmt: skip
 
 

@@ -53,6 +53,8 @@ class Runtime:
         Tells an address of new alerts; None where none was named.
     shadow
         Forecasts beside the champion, shown to nobody; None where no version does.
+    predict_first
+        Whether the pages ask clinicians for their own prediction before they show a forecast.
     """
 
     champions: Champions
@@ -65,6 +67,7 @@ class Runtime:
     origins: Sequence[str] = ()
     webhook: Webhook | None = None
     shadow: Shadow | None = None
+    predict_first: bool = False
 
     @property
     def public_address(self) -> str:

@@ -69,8 +69,6 @@ PER_SECOND, BURST = 20, 100
 SAID = (*EXPECTED_ERRORS, RehabcastError, msgspec.ValidationError)
 """Errors that a page says in words for people (`_refusal`)."""
 
-FORM = b"application/x-www-form-urlencoded"
-
 
 class Pages:
     """The pages of a service (`serving.http.middleware.PagesForPeople`).
@@ -114,9 +112,7 @@ class Pages:
             route = page.path
             sender = address_of(scope, runtime)
             self._rate.check(sender)
-            async with body_of(
-                receive, forms.LARGEST if page.method == "POST" else 0, self._bodies, sender
-            ) as body:
+            async with body_of(receive, forms.largest(page), self._bodies, sender) as body:
                 pool = self._forecasts if page.forecasts else self._others
                 work = partial(self._work, page, parameters, scope, runtime, body, say)
                 caller, answer, html = await pool.run(work, sender)
@@ -170,24 +166,20 @@ class Pages:
             _require_role(page, visit)
             return page.answer(visit)
         forms.require_own_site(scope["headers"])
-        kinds = [
-            value.partition(b";")[0].strip() for value in header_values(scope, b"content-type")
-        ]
-        if kinds != [FORM]:
-            raise RequestRefused(415, "this is not a form of a page", "open the page and send it")
-        form = form_fields(body, forms.MOST_FIELDS)
+        types = [value.decode("latin-1") for value in header_values(scope, b"content-type")]
+        form = forms.sent(page, types, body)
         if page.roles and visit.session is not None:
             _require_role(page, visit)
         if page.roles and visit.session is None:
             sent = forms.as_sent(form)
             return _again(visit, sent, forms.typed(form, sent), status=401)
-        fields = page.fields_for(visit)
+        fields = page.fields_for(replace(visit, form=form))
         values = forms.typed(form, fields)
         again = partial(_again, visit, fields, values)
         token = form.get(forms.TOKEN, "")
         if page.roles and not forms.is_of(token, visit.held, visit.path):
             return again(status=409, stale=True)
-        if page.roles and not forms.use(visit.runtime.store, token, visit.now):
+        if page.roles and page.once and not forms.use(visit.runtime.store, token, visit.now):
             return Answer(template="sent_before.html", facts={"back": _page_before(visit)})
         try:
             forms.check(values, fields)
@@ -261,7 +253,7 @@ def _refusal(error: Exception) -> RequestRefused:
         )
     if isinstance(error, EXPECTED_ERRORS) or not isinstance(error, RehabcastError):
         return refusal_of(error)
-    return RequestRefused(422, error.reason, error.what_to_do)
+    return RequestRefused(422, *error.words)
 
 
 def _unexpected(error: Exception) -> RequestRefused:

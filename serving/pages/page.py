@@ -176,6 +176,11 @@ class Page:
         Of its form, where it takes one.
     forecasts
         Whether it computes a forecast.
+    takes_file
+        Whether its form may have a file.
+    once
+        Whether its form counts once: one that puts nothing on record may be sent again after going
+        back.
     """
 
     method: Literal["GET", "POST"]
@@ -184,6 +189,8 @@ class Page:
     roles: frozenset[Role] = frozenset()
     fields: Callable[[Visit], Sequence[Field]] | Sequence[Field] = ()
     forecasts: bool = False
+    takes_file: bool = False
+    once: bool = True
 
     def fields_for(self, visit: Visit) -> Sequence[Field]:
         """Return the fields of its form on a visit."""

@@ -17,11 +17,20 @@ from serving.http.alerts.handlers import answer_subject_alerts
 from serving.http.calls import Reply
 from serving.http.decoding import from_query
 from serving.monitoring.answers import AlertRow, SubjectAlerts, row_of
+from serving.pages import own_prediction
 from serving.pages.charts import daily, fan, waterfall
 from serving.pages.page import Answer, Visit
 from serving.pages.recording import alert_fields, correction_fields, feedback_fields, score_fields
 from serving.pages.rendering import later
-from serving.pages.words import chance, code_name, is_kind, number, reason_name, unit_of
+from serving.pages.words import (
+    chance,
+    code_name,
+    is_kind,
+    milestone_meaning,
+    number,
+    reason_name,
+    unit_of,
+)
 from serving.schemas import ForecastAnswer, ForecastRequest, HorizonForecast
 from serving.state.champion import Snapshot
 from serving.state.champions import targets_of
@@ -32,6 +41,7 @@ DONE = {
     "recorded": later("The score is on record."),
     "corrected": later("The correction is on record; what was there stays on the chain."),
     "feedback": later("Thank you. Your answer is on record with the version of the model."),
+    "predicted": later("Your prediction is on record; here is the forecast."),
     "decided": later("Your decision about the alert is on record."),
 }
 MOST_SERIES = 3
@@ -46,15 +56,20 @@ def patient(visit: Visit) -> Answer:
     week = from_query(visit.query, "week", int, "a whole number of weeks")
     worth = "worth" in visit.query
     today, alerts = today_and_alerts(visit)
+    target = snapshot.served.bundle.task.target.code
+    scores = scores_of(record, target, enrolment)
+    made = own_prediction.made_of(visit, snapshot)
+    day = None if today is None else today - enrolment
+    if (asked := own_prediction.ask(visit, snapshot, scores, day, made)) is not None:
+        return asked
     reply = _forecast(visit, snapshot, week, worth, (enrolment, record), today)
     answer: ForecastAnswer = reply.content
-    target = snapshot.served.bundle.task.target.code
     everything = "all" in visit.query
     series = _series(record, enrolment)
     facts: dict[str, Any] = {
         "subject": subject, "answer": answer, "enrolment": enrolment,
-        "scores": scores_of(record, target, enrolment), "alerts": alerts,
-        "today": today,
+        "scores": scores, "alerts": alerts, "today": today,
+        "predictions": own_prediction.compared(made, scores),
         "others": _other_scores(record, target, enrolment),
         "series": [_drawn(each) for each in (series if everything else series[:MOST_SERIES])],
         "more_series": 0 if everything else max(0, len(series) - MOST_SERIES),
@@ -67,7 +82,8 @@ def patient(visit: Visit) -> Answer:
         "number": number, "score": lambda value: formatted_score(answer, value),
     }  # fmt: skip
     if answer.status == "forecast":
-        facts |= _forecast_facts(answer, facts["scores"], visit)
+        facts |= _forecast_facts(answer, scores, visit)
+        facts["meaning"] = meanings_of(snapshot, visit)
     return Answer(template="patient.html", facts=facts, reply=reply)
 
 
@@ -85,6 +101,7 @@ def family_sheet(visit: Visit) -> Answer:
         facts |= {
             "horizon": horizon,
             "chances": chances_of(horizon, answer, visit),
+            "meaning": meanings_of(snapshot, visit),
             "score": lambda value: formatted_score(answer, value),
         }
     return Answer(template="family.html", facts=facts, reply=reply)
@@ -148,6 +165,12 @@ def chances_of(horizon: HorizonForecast, answer: ForecastAnswer, visit: Visit) -
         (name, None if name in answer.milestones_reached else chance(value, visit.say))
         for name, value in horizon.milestones.items()
     ]
+
+
+def meanings_of(snapshot: Snapshot, visit: Visit) -> dict[str, str]:
+    """Return what has to be reached for each milestone, by its name."""
+    milestones = snapshot.served.bundle.task.milestones
+    return {each.name: milestone_meaning(each, visit.say) for each in milestones}
 
 
 def reasons_of(answer: ForecastAnswer, visit: Visit) -> list[dict[str, Any]]:

@@ -95,8 +95,8 @@ def case(visit: Visit) -> Answer:
     guess = from_query(visit.query, "guess", float, "a number")
     if guess is not None and not target.low <= guess <= target.high:
         raise RequestRefused(
-            422, f"your prediction is not between {target.low:g} and {target.high:g}",
-            "go back, and write another",
+            422, "your prediction is not on the scale",
+            "write a score from its low to its high end",
         )  # fmt: skip
     scores = scores_of(person.observations, file.instrument, person.enrolment_day)
     facts: dict[str, Any] = {

@@ -11,6 +11,7 @@ import msgspec
 
 from contracts.cohort import ONSET
 from contracts.errors import ForecastRefused
+from contracts.naming.worded import Worded
 from contracts.observation import Observation
 from contracts.vocabulary import Code, Kind, vocabulary
 from serving.amendments import Correction, CorrectionRequest
@@ -24,6 +25,7 @@ from serving.pages.rendering import later
 from serving.pages.words import DECISIONS, OUTCOMES, code_name, is_kind, number
 from serving.schemas import FeedbackRequest, ObservationsRequest, SubjectId
 from serving.state.watch.caseload import read_recent
+from serving.state.watch.today import stated_today
 
 WITHDRAWN, CHANGED = "withdrawn", "changed"
 DAY_HELP = later("Days since the onset; the onset is day 0.")
@@ -35,7 +37,23 @@ def score_fields(visit: Visit) -> list[Field]:
         Field(name="code", label=later("Instrument"), kind="choice", choices=_instruments(visit)),
         Field(name="value", label=later("Score"), kind="number", longest=20),
         Field(name="day", label=later("Day of the score"), kind="number", longest=6, help=DAY_HELP),
+        *_which_day_is_today(visit),
     ]
+
+
+def _which_day_is_today(visit: Visit) -> list[Field]:
+    """Return the field that asks for it; nothing where the record says it."""
+    if _stated_today(visit) is not None:
+        return []
+    help = later("The record does not say it: a day that has not come yet would go unnoticed.")
+    return [Field(name="today", label=later("Which day is today?"), kind="number", longest=6,
+                  help=help)]  # fmt: skip
+
+
+def _stated_today(visit: Visit) -> int | None:
+    return stated_today(
+        visit.runtime.store.engine, visit.caller.tenant, visit.subject, visit.now.date()
+    )
 
 
 def record_score(visit: Visit) -> Answer:
@@ -46,12 +64,17 @@ def record_score(visit: Visit) -> Answer:
     there = [o.value for o in record if (o.code, o.day_since_onset) == (code, day)]
     if there and there != [value]:
         raise ForecastRefused(
-            f"another score of that day is on record: {there[0]:g}",
+            Worded("another score of that day is on record: %(score)s", score=f"{there[0]:g}"),
             "use “Correct a score” on the patient's page if that one is wrong",
         )
     observations = [Observation(code=code, day_since_onset=day, value=value)]
+    today = _stated_today(visit)
+    if today is None:
+        today = to_whole(visit.form["today"], "the day of today")
     handlers.observe(
-        visit.call(ObservationsRequest(subject=visit.subject, observations=observations))
+        visit.call(
+            ObservationsRequest(subject=visit.subject, observations=observations, today=today)
+        )
     )
     return _back(visit, "recorded")
 

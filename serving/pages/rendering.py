@@ -15,6 +15,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from contracts.naming.worded import Worded
+
 LANGUAGES: Mapping[str, tuple[str, str]] = {"en": ("English", "ltr"), "ur": ("اردو", "rtl")}
 """Of each language its own name, and the direction that it is written in."""
 
@@ -45,6 +47,27 @@ class Say:
     def direction(self) -> str:
         """Direction that the language is written in."""
         return LANGUAGES[self.language][1]
+
+    def translated(self, text: str) -> tuple[str, str]:
+        """Return a text of a refusal, and the language that it is in.
+
+        What was `Worded` is said from its message; a text that no catalogue has stays English.
+        """
+        message = text.message if isinstance(text, Worded) else text
+        found = translations(self.language).gettext(message) if message else ""
+        if self.language == "en" or found == message:
+            return str(text), "en"
+        if not isinstance(text, Worded) or not text.values:
+            return found, self.language
+        values = {
+            name: self.translated(value)[0] if isinstance(value, Worded) else value
+            for name, value in text.values.items()
+        }
+        return found % values, self.language
+
+    def isolated(self, text: Any) -> str:
+        """Keep the order of a date, or of a number and its sign, where words run to the left."""
+        return str(text) if self.direction == "ltr" else f"\u2066{text}\u2069"
 
     def date(self, day: Any) -> str:
         """Return a date as people write it."""

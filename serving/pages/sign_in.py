@@ -6,8 +6,14 @@ import re
 from urllib.parse import quote, unquote
 
 from serving.access.development import is_development_token
-from serving.access.oidc import Begun, address_to_sign_in, person_of
-from serving.access.sign_in import Role
+from serving.access.oidc import (
+    Begun,
+    Launch,
+    address_to_sign_in,
+    person_of,
+    require_launcher,
+)
+from serving.access.sign_in import Role, SignIn
 from serving.access.tokens import AccessDenied
 from serving.access.trust import DEVELOPMENT
 from serving.http.refusals import RequestRefused
@@ -62,18 +68,39 @@ def sign_in(visit: Visit) -> Answer:
 
 def begin(visit: Visit) -> Answer:
     """Send somebody to the identity provider."""
+    provider = _provider(visit)
+    return _begun(visit, provider, _own_page(visit.query.get("back", "")), None)
+
+
+def launch(visit: Visit) -> Answer:
+    """Sign in somebody whom a record system sends, to the patient who is open there (SMART)."""
+    provider = _provider(visit)
+    iss, launch = visit.query.get("iss", ""), visit.query.get("launch", "")
+    require_launcher(provider, iss)
+    if not launch:
+        raise AccessDenied(
+            "the record system sent no launch", "open the page from the patient there", 400
+        )
+    return _begun(visit, provider, iss, Launch(iss=iss, launch=launch))
+
+
+def _provider(visit: Visit) -> SignIn:
     provider = visit.runtime.access.sign_in
     if provider is None:
         raise RequestRefused(
             404, "no identity provider is registered", "tell the operator of this service"
         )
+    return provider
+
+
+def _begun(visit: Visit, provider: SignIn, after: str, launched: Launch | None) -> Answer:
+    """Send somebody to sign in; the browser keeps where from, which nobody can guess or send."""
     begun = Begun.new()
-    back = _own_page(visit.query.get("back", ""))
-    kept = f"{begun}~{quote(back, safe='')}"
-    name = sign_in_cookie(visit.runtime)
+    kept = f"{begun}~{quote(after, safe='')}"
+    redirect = visit.runtime.public_address + DONE
     return go(
-        address_to_sign_in(provider, begun, visit.runtime.public_address + DONE),
-        set_cookie(name, kept, visit.runtime, BEGUN_SECONDS),
+        address_to_sign_in(provider, begun, redirect, launched),
+        set_cookie(sign_in_cookie(visit.runtime), kept, visit.runtime, BEGUN_SECONDS),
     )
 
 
@@ -81,22 +108,25 @@ def done(visit: Visit) -> Answer:
     """Take somebody who comes back from the identity provider."""
     access, runtime = visit.runtime.access, visit.runtime
     name = sign_in_cookie(runtime)
-    kept, _, back = visit.cookies.get(name, "").partition("~")
+    kept, _, after = visit.cookies.get(name, "").partition("~")
+    after = unquote(after)
     begun = Begun.kept(kept)
     if access.sign_in is None or begun is None:
         raise AccessDenied(
             "the sign-in was not begun in this browser, or took too long", "sign in again"
         )
+    launcher = after if after in access.sign_in.launch_from else ""
     who = person_of(
-        access, access.sign_in, begun, visit.query, runtime.public_address + DONE, visit.now
-    )
+        access, access.sign_in, begun, visit.query, runtime.public_address + DONE, visit.now,
+        launcher,
+    )  # fmt: skip
     held = sessions.begin(
         runtime.store.engine, name=who.name, person=who.person, tenant=who.tenant,
         roles=who.roles, now=visit.now,
     )  # fmt: skip
     _end(visit)
     return go(
-        _own_page(back) or HOME,
+        f"{HOME}/patients/{quote(who.patient, safe='')}" if launcher else _own_page(after) or HOME,
         set_cookie(session_cookie(runtime), held, runtime),
         set_cookie(name, "", runtime, 0),
     )
@@ -166,6 +196,7 @@ PAGES = (
     Page(method="GET", path=HOME, answer=first),
     Page(method="GET", path=f"{HOME}/sign-in", answer=sign_in),
     Page(method="GET", path=f"{HOME}/sign-in/begin", answer=begin),
+    Page(method="GET", path=f"{HOME}/launch", answer=launch),
     Page(method="GET", path=DONE, answer=done),
     Page(
         method="POST", path=f"{HOME}/sign-in/trial", answer=begin_trial, fields=TRIAL_FIELDS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serving.access.sign_in import Role
-from serving.pages import recording, sign_in
+from serving.pages import own_prediction, recording, sign_in
 from serving.pages.caseload import caseload
 from serving.pages.exercise import page as exercise
 from serving.pages.page import HOME, Page
@@ -38,7 +38,7 @@ PAGES: tuple[Page, ...] = (
     ),
     Page(
         method="POST", path=f"{ONE}/whatif", answer=page.compare, roles=CLINICIANS,
-        fields=form.fields, forecasts=True,
+        fields=form.fields, forecasts=True, once=False,
     ),
     Page(
         method="POST", path=f"{ONE}/whatif/dose", answer=page.decide_dose, roles=CLINICIANS,
@@ -48,6 +48,10 @@ PAGES: tuple[Page, ...] = (
     Page(
         method="POST", path=f"{ONE}/exercise/step", answer=exercise.ask_step, roles=CLINICIANS,
         fields=exercise.fields,
+    ),
+    Page(
+        method="POST", path=f"{ONE}/prediction", answer=own_prediction.predict, roles=CLINICIANS,
+        fields=own_prediction.prediction_fields,
     ),
     Page(
         method="POST", path=f"{ONE}/score", answer=recording.record_score, roles=CLINICIANS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from contracts.naming.units import unit_in_words
+from contracts.task import Milestone
 from contracts.vocabulary import Kind, vocabulary
 from serving.forecast.behind import SUREST
 from serving.forecast.explain import ALL_DAYS, EARLY_DAYS, RECENT_DAYS
@@ -98,6 +99,17 @@ def _of_ten(percent: int, value: float, say: Say) -> str:
     if tenths == 0:
         return say("fewer than 1 of 10 (%(percent)s%%)", percent=percent)
     return say("%(tenths)s of 10 (%(percent)s%%)", tenths=tenths, percent=percent)
+
+
+def milestone_meaning(milestone: Milestone, say: Say) -> str:
+    """Say what has to be reached for a milestone."""
+    if milestone.gain_at_least is not None:
+        return say(
+            "at least %(points)s points better than now", points=number(milestone.gain_at_least)
+        )
+    if milestone.at_least is not None:
+        return say("a score of %(score)s or more", score=number(milestone.at_least))
+    return say("a score of %(score)s or less", score=number(milestone.at_most or 0))
 
 
 def reason_name(modality: str, window: str, say: Say) -> str:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from contracts.errors import ForecastRefused
 from contracts.observation import Observation
+from contracts.vocabulary import vocabulary
 from serving.schemas import CLOCKS, FeedbackRequest
 from serving.state.entries import Entry, Event, Kind, new_id
 from serving.state.tables import NO_DAY, observation_table, of_person, subject_table
@@ -95,8 +96,9 @@ def not_on_record(
 
 
 def _in_words(code: str, day: int) -> str:
-    """Name a value by its code, which is one of the vocabulary, and its day; never by itself."""
-    return code if day == NO_DAY else f"{code} on day {day} since onset"
+    """Name a value as clinicians do, and its day; never by itself."""
+    name = vocabulary()[code].name if code in vocabulary() else code
+    return name if day == NO_DAY else f"{name} on day {day} since onset"
 
 
 def day_of(observation: Observation) -> int:
@@ -193,7 +195,7 @@ def feedback_on(
     Raises
     ------
     ForecastRefused
-        That is before the forecast.
+        That is before the forecast, or another dose is named and the advice was not overridden.
     """
     if given is not None and given < datetime.fromisoformat(about.time) - CLOCKS:
         raise ForecastRefused(
@@ -202,6 +204,14 @@ def feedback_on(
         )
     version = json.loads(about.details)["model_version"]
     at = {} if given is None else {"given": given.isoformat(timespec="seconds")}
+    hours = feedback.hours_a_week
+    if hours is not None and feedback.outcome != "overridden":
+        raise ForecastRefused(
+            "hours_a_week says which dose was decided instead of the one that was advised, and the"
+            f" outcome is {feedback.outcome!r}",
+            "send it with the outcome 'overridden', or leave it out",
+        )
+    instead = {} if hours is None else {"hours_a_week": hours}
     return Event(
         id=new_id(),
         time=now.isoformat(timespec="seconds"),
@@ -210,5 +220,5 @@ def feedback_on(
         actor=actor,
         subject=about.subject,
         details={"about": about.id, "outcome": feedback.outcome, "model_version": version},
-        content={"reason": feedback.reason, **at},
+        content={"reason": feedback.reason, **at, **instead},
     )

@@ -241,6 +241,16 @@ evidence_begun_table = sa.Table(
 )
 """By which terms a service is followed, from when, and how far its forecasts were read."""
 
+seen_table = sa.Table(
+    "service_seen",
+    metadata,
+    sa.Column("service", sa.String(250), primary_key=True),
+    sa.Column("part", sa.String(400), primary_key=True),
+    sa.Column("counts", sa.Text, nullable=False),
+)
+"""How many people came before with each level of each quantity, in a part of the year or by pairs
+of a group; never shown. Counts stay when a person of them is erased."""
+
 COMPUTED = (look_table, alert_table, sent_table)
 """Tables of what was computed, which a withdrawal of consent empties of a person."""
 

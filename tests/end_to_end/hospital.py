@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.command_line import FEW_TREES, CommandLine
+from tests.command_line import QUICK_TRAINING, CommandLine
 from tests.service_only import as_in_its_image
 
 Answers = dict[str, list[tuple[int, Any]]]
@@ -33,12 +33,14 @@ class Hospital:
 
     Parameters
     ----------
-    few_trees
-        Whether the boosted comparator of its trainings is a small one.
+    quick_training
+        Whether its trainings are `QUICK_TRAINING`.
     """
 
-    def __init__(self, folder: Path, command_line: CommandLine, *, few_trees: bool = False) -> None:
-        self.folder, self.command_line, self.few_trees = folder, command_line, few_trees
+    def __init__(
+        self, folder: Path, command_line: CommandLine, *, quick_training: bool = False
+    ) -> None:
+        self.folder, self.command_line, self.quick_training = folder, command_line, quick_training
 
     def environment(self, actor: str = "tester") -> dict[str, str]:
         return {**os.environ, "REHABCAST_ACTOR": actor, "COLUMNS": "100", "OMP_NUM_THREADS": "1"}
@@ -53,10 +55,10 @@ class Hospital:
         return record
 
     def done(self, *words: str, actor: str, code: int) -> subprocess.CompletedProcess[str]:
-        few = self.few_trees and words[0] in {"train", "benchmark"}
+        quick = self.quick_training and words[0] in {"train", "benchmark"}
         done = self.command_line.run(
             list(words), cwd=self.folder, env=self.environment(actor), umask=0o077,
-            before=FEW_TREES if few else "",
+            before=QUICK_TRAINING if quick else "",
         )  # fmt: skip
         assert done.returncode == code, done.stderr
         return done

@@ -91,7 +91,7 @@ def clinic(
     simulated = "" if walk.real else "simulated = true\n"
     (folder / "map.toml").write_text(simulated + page_map(), "utf-8")
     (folder / "quick.toml").write_text(walk.config, "utf-8")
-    made = Hospital(folder, command_line, few_trees=not walk.real)
+    made = Hospital(folder, command_line, quick_training=not walk.real)
     made.record("cohort", "import", "tables", "map.toml", "cohort", "--strict")
     return made
 
@@ -130,6 +130,7 @@ def test_the_map_of_the_page_reads_every_walk(clinic: Hospital, walk: Walk) -> N
     assert events["subject_id"].nunique() == walk.people
 
 
+@pytest.mark.soak
 def test_an_audit_of_so_few_does_not_pass_and_says_why(audited: dict[str, object]) -> None:
     assert audited["outcome"] not in {"pass", "pass within scope"}
     folder = Path(str(audited["report_folder"]))
@@ -148,6 +149,7 @@ def test_rivals_are_compared_at_the_two_visits(clinic: Hospital) -> None:
     assert {row["weeks"] for row in found["rows"]} == {26, 52}
 
 
+@pytest.mark.soak
 def test_a_version_is_let_into_service_only_by_two_people_and_an_override(
     clinic: Hospital, version: str, audited: dict[str, object]
 ) -> None:

@@ -51,7 +51,7 @@ def clinic(
     task = (ROOT / "tasks" / "hip-fracture.toml").read_text("utf-8")
     own = "".join(f'    "GAITSENSE//{name.upper()}",\n' for name in OF_THE_MAKER[: walk.features])
     (folder / "task.toml").write_text(task.replace("daily = [\n", f"daily = [\n{own}"), "utf-8")
-    made = Hospital(folder, command_line, few_trees=walk == SMALL)
+    made = Hospital(folder, command_line, quick_training=walk == SMALL)
     made.record("cohort", "import", "tables", "map.toml", "cohort")
     return made
 
@@ -133,6 +133,7 @@ def subprocess_python(folder: Path, program: str) -> list[dict[str, Any]]:
     return answers
 
 
+@pytest.mark.soak
 def test_eighteen_people_are_benchmarked_where_they_were_assessed(clinic: Hospital) -> None:
     found = clinic.record(
         "benchmark", "--cohort", "cohort", "--task", "task.toml", "--repeats", "1", "--folds", "3",
@@ -152,6 +153,7 @@ def test_groups_of_another_condition_do_not_compete(clinic: Hospital) -> None:
     assert "the task names no prior" in said
 
 
+@pytest.mark.soak
 def test_an_audit_of_so_few_does_not_pass(clinic: Hospital, trained: dict[str, Any]) -> None:
     found = clinic.record("audit", trained["model_version"])
     assert found["outcome"] not in {"pass", "pass within scope"}

@@ -90,7 +90,7 @@ def clinic(
     folder = tmp_path_factory.mktemp("clinic")
     write_clinic(folder, people=walk.people)
     (folder / "quick.toml").write_text(walk.config, "utf-8")
-    return Hospital(folder, command_line, few_trees=walk == SMALL)
+    return Hospital(folder, command_line, quick_training=walk == SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +157,7 @@ def test_every_value_arrives_in_its_unit_and_on_its_day(
     assert events["subject_id"].nunique() == walk.people
 
 
+@pytest.mark.soak
 def test_the_forecast_is_served(clinic: Hospital, task: str) -> None:
     version = clinic.record(
         "train", "--cohort", "cohort", "--task", task, "--model", "hand", "--config", "quick.toml",

@@ -120,7 +120,7 @@ def hospital(
     (folder / "tasks" / "stroke-upper-limb.toml").write_text(TASK, "utf-8")
     config = f"max_epochs = {walk.epochs}\nfolds = 3\n"
     (folder / "quick.toml").write_text(config, "utf-8")
-    return Hospital(folder, command_line, few_trees=walk == SMALL)
+    return Hospital(folder, command_line, quick_training=walk == SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -177,11 +177,13 @@ def test_the_cohort_is_valid_and_the_report_lists_the_concepts(
     ]
 
 
+@pytest.mark.soak
 def test_the_audit_has_too_little_evidence_and_says_so(trained: str, audited: str) -> None:
     assert "Registered candidate arm/1" in trained
     assert re.search("Verdict: (insufficient evidence|needs review)", audited)
 
 
+@pytest.mark.soak
 def test_the_service_gives_a_person_of_the_export_a_forecast(
     hospital: Hospital, promoted: str
 ) -> None:

@@ -184,7 +184,7 @@ def write_source(folder: Path, people: int = 70) -> None:
 def hospital(tmp_path_factory: pytest.TempPathFactory, command_line: CommandLine) -> Hospital:
     folder = tmp_path_factory.mktemp("hospital")
     write_source(folder)
-    return Hospital(folder, command_line, few_trees=True)
+    return Hospital(folder, command_line, quick_training=True)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ import pytest
 from audits.ledger.signing import make_key
 from contracts.bundle import CARD_FILE, MANIFEST_FILE
 from contracts.digests import file_digest
-from tests.command_line import FEW_TREES, CommandLine
+from tests.command_line import QUICK_TRAINING, CommandLine
 from tests.service_only import as_in_its_image
 from training.fitting.config import TrainingConfig
 from training.registry.model_versions import PREDICTIONS_FILE, ChampionAliases, find
@@ -70,7 +70,7 @@ class Installation:
         config.write(self.folder / "config.toml")
         return self.record(
             "train", "--cohort", "cohort", "--task", str(TASK), "--model", "arm",
-            "--config", "config.toml", before=FEW_TREES,
+            "--config", "config.toml", before=QUICK_TRAINING,
         )  # fmt: skip
 
     def record(

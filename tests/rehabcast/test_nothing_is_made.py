@@ -26,6 +26,7 @@ NEEDS = {
         "record verify", "record forget --days 1", "record head y.json",
         "record erase P --tenant t --reason r", "record export P --tenant t e.json",
         "record consent P --tenant t withdrawn", "record withdrawn --tenant t", "backup there/copy",
+        "record decisions --tenant t",
     ),
     "registry of models": ("audit arm/1", "evaluate arm/1 --cohort nowhere", "promote arm/1"),
 }  # fmt: skip

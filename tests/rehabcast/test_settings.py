@@ -44,6 +44,7 @@ TABLE: dict[str, tuple[str, Any, tuple[str, ...]]] = {
         "0.0.0.0", "0.0.0.0",  # noqa: S104
         ("a host", "http://x", "host:80", "-x", "a..b", "256.1.1.1", "x" * 300, "1.2.3", "a/b"),
     ),
+    "predict_first": ("true", True, ("perhaps", "2", "x" * 300)),
     "port": (
         "8080", 8080,
         ("0", "70000", "65536", "-1", "3e3", "3000.0", "0x10", "abc", "+80", "1_000", "٣٠٠٠", "080"),
@@ -90,7 +91,7 @@ TABLE: dict[str, tuple[str, Any, tuple[str, ...]]] = {
 }  # fmt: skip
 
 DEFAULTS = {
-    "home": Path("mlruns"), "host": "127.0.0.1", "port": 3000, "workers": 1, "trusted_proxies": (),
+    "home": Path("mlruns"), "host": "127.0.0.1", "port": 3000, "workers": 1, "predict_first": False, "trusted_proxies": (),
     "cors_origins": (), "model": (),
     "tracking_uri": SecretUrl("sqlite:///mlruns/mlflow.db"),
     "ledger_url": SecretUrl("sqlite:///mlruns/ledger.db"),

@@ -28,12 +28,10 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from contracts.task import Task
 from contracts.therapy import THERAPY
 from contracts.verdict import Outcome
-from features.newest import days_with_score
-from features.sequences import training_sequences
 from inference.bundle import Bundle, load_bundle, verify_bundle
 from serving.forecast.audit_status import AuditStatus, ServedModel
 from serving.state.store import Store
-from tests.conftest import write_bundle_of
+from tests.conftest import train_bundle
 
 
 @pytest.fixture(scope="session")
@@ -67,20 +65,18 @@ def with_minutes(events: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def treated_folder(
-    events: pd.DataFrame, task: Task, tmp_path_factory: pytest.TempPathFactory
+    events: pd.DataFrame,
+    task: Task,
+    tmp_path_factory: pytest.TempPathFactory,
+    made_once: Callable[[str, Callable[[Path], None]], Path],
 ) -> Path:
     """The bundle of a model that reads therapy, and has seen that of 60 people."""
-    from training.fitting.config import TrainingConfig
-    from training.fitting.crossfit import crossfit
 
-    people = with_minutes(events)
-    batch = training_sequences(people, task)
-    records = days_with_score(people, task, batch.layout)
-    folder: Path = tmp_path_factory.mktemp("treated")
-    config = TrainingConfig(max_epochs=2, folds=3, hidden=4)
-    fitted = crossfit(batch, task, config, folder=folder / "folds", records=records)
-    write_bundle_of(fitted, batch, task, folder / "bundle", records)
-    return folder / "bundle"
+    def make(folder: Path) -> None:
+        folds = tmp_path_factory.mktemp("folds")
+        train_bundle(with_minutes(events), task, folder, folds, max_epochs=2)
+
+    return made_once("treated", make)
 
 
 @pytest.fixture(scope="session")

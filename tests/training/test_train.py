@@ -38,7 +38,7 @@ QUICK = TrainingConfig(max_epochs=2, folds=3, hidden=4)
 # MLflow itself uses deprecated interfaces.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
-    pytest.mark.usefixtures("few_trees"),
+    pytest.mark.usefixtures("quick_training"),
 ]
 
 
@@ -60,7 +60,7 @@ def trained(
     task: Task,
     store: Store,
     tmp_path_factory: pytest.TempPathFactory,
-    few_trees: None,
+    quick_training: None,
 ) -> ModelVersion:
     seen: list[str] = []
     version = train(

@@ -1,4 +1,4 @@
-"""Restrictions and suspensions: one transaction each, with the evidence attached.
+"""Restrictions, suspensions and warnings: one transaction each, with the evidence attached.
 
 Neither needs a person's signature: in doubt taking a version out of service must be easy. Bringing
 it back needs the gate.
@@ -17,7 +17,16 @@ from audits.ledger.evidence.restrictions import Restricted, restrictions
 from audits.ledger.identity import TRIAL, Identities
 from audits.ledger.promotions import current_champion, replace_champion
 from audits.ledger.records import Champion
-from audits.ledger.trail import CHAMPION_CHANGES, RESTRICTION, SUSPENSION, entries
+from audits.ledger.trail import (
+    CHAMPION_CHANGES,
+    RESTRICTION,
+    SUSPENSION,
+    WARNING,
+    append,
+    entries,
+    entries_of,
+    utc,
+)
 from contracts.errors import EvidenceMissing, PromotionRefused
 from stores.database import reading, write
 
@@ -88,6 +97,39 @@ def restrict(
             connection, replace(serving, epoch=serving.epoch + 1), kind=RESTRICTION, actor=actor,
             now=now, details=details, identify=identities.offered(actor),
         )  # fmt: skip
+
+    return write(engine, action)
+
+
+def warn(
+    engine: sa.Engine,
+    champion: Champion,
+    what: str,
+    *,
+    evidence: Mapping[str, Any],
+    actor: str,
+    now: datetime,
+    identities: Identities = TRIAL,
+) -> bool:
+    """Record a warning, once for all the time since the promotion; return whether it is new.
+
+    Parameters
+    ----------
+    what
+        What it is about; each is recorded once.
+    """
+    details = {"what": what, "promoted_at": utc(champion.promoted_at), "evidence": dict(evidence)}
+
+    def action(connection: sa.Connection) -> bool:
+        for entry in entries_of(connection, kind=WARNING, about=champion.model_version):
+            earlier = entry.details()
+            if all(earlier[name] == details[name] for name in ("what", "promoted_at")):
+                return False
+        append(
+            connection, kind=WARNING, about=champion.model_version, actor=actor, now=now,
+            details=details, identify=identities.offered(actor),
+        )  # fmt: skip
+        return True
 
     return write(engine, action)
 

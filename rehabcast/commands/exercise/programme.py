@@ -172,7 +172,9 @@ def days(
         left_out=observed.left_out, simulated=simulated,
     )  # fmt: skip
     said = f"{len(values)} values of {result.days} days in {output}" + _left_out(observed)
-    emit(result, f"SIMULATED: {said}" if simulated else said, as_json=as_json)
+    if simulated:
+        said = f"SIMULATED: {said}. Write simulated = true into the map that imports them"
+    emit(result, said, as_json=as_json)
 
 
 @app.command()
@@ -187,7 +189,14 @@ def send(
         int | None,
         typer.Option(min=0, help="Day of enrolment since onset, of who is not on record yet."),
     ] = None,
-    as_of: AsOf = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="Last day to send; by default the one before the last recording, as that day may"
+            " not be over, and what is on record does not change.",
+        ),
+    ] = None,
     url: UrlOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -195,7 +204,7 @@ def send(
     from features.adherence.days import daily_values
     from serving.schemas import ObservationsRequest
 
-    observed, simulated = _observed(sets, programme, as_of)
+    observed, simulated = _observed(sets, programme, as_of, whole_days=True)
     if simulated:
         raise ContractError(
             "these sets are SIMULATED: nobody did them", "send what a person has done"
@@ -234,13 +243,22 @@ def _programme(path: Path) -> Programme:
     return read_fhir_programme(path)
 
 
-def _observed(sets: list[Path], programme: Path, as_of: datetime | None) -> tuple[Observed, bool]:
-    """Return what is known of a programme by some files, and whether they are SIMULATED."""
-    from features.adherence.observed import observe
+def _observed(
+    sets: list[Path], programme: Path, as_of: datetime | None, *, whole_days: bool = False
+) -> tuple[Observed, bool]:
+    """Return what is known of a programme by some files, and whether they are SIMULATED.
+
+    Parameters
+    ----------
+    as_of
+        The last day to look at; None: the last with a recording, or the one before it where only
+        `whole_days` count.
+    """
+    from features.adherence.observed import DAY, last_day, observe
 
     prescribed = _programme(programme)
     file = joined([read_sets(path) for path in sets])
-    last = None if as_of is None else as_of.date()
+    last = last_day(file) - DAY * whole_days if as_of is None else as_of.date()
     return observe(prescribed, file, last), file.simulated
 
 

@@ -92,4 +92,21 @@ def _readable(result: MonitoringRun) -> Group:
             rule, who, test.side, f"{test.e_value:,.2f}", f"{test.largest:,.2f}",
             f"{test.needed:,.0f}",
         )  # fmt: skip
-    return Group("\n".join(lines), table)
+    shift, when = result.shift, ""
+    if shift.since_week is not None:
+        when = f", seen in week {shift.since_week} (whether forecasts are right, outcomes tell)"
+    came = Table(
+        "before outcomes: what is otherwise", "of whom", "how", "e-value", "largest", "warns at"
+    )
+    for each in shift.foremost:
+        who = f"{each.attribute}: {each.group}" if each.attribute != each.group else each.group
+        came.add_row(
+            each.quantity, who, each.direction, f"{each.e_value:,.2f}", f"{each.largest:,.2f}",
+            f"{each.needed:,.0f}",
+        )  # fmt: skip
+    said = (
+        f"Who comes ({shift.people} until now): {shift.said}{when}. {shift.tests} tests, mean"
+        f" e-value {shift.mean_e:,.2f} (at most {shift.largest_mean_e:,.2f}); a warning from"
+        f" {shift.warns_at:g}."
+    )
+    return Group("\n".join(lines), table, said, came)

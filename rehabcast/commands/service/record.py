@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.table import Table
 
 from contracts.errors import ContractError, ServiceUnavailable
+from contracts.groups import MINIMUM_SHOWN
 from rehabcast.output import AsJson, emit
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
+    from serving.state.evidence.decided import DecisionsOfGroup
     from serving.state.store import Store
     from serving.state.verification import Finding, RecordHead
 
@@ -70,6 +73,14 @@ class Withdrawn:
 
     tenant: str
     subjects: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoseDecisions:
+    """What was decided about next week's dose, by group; a number that is not shown is None."""
+
+    tenant: str
+    groups: tuple[DecisionsOfGroup, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +259,32 @@ def withdrawn(tenant: Tenant, as_json: AsJson = False) -> None:
     with opened(Settings()) as store:
         subjects = tuple(subject for _, subject in all_withdrawn(store.engine, tenant))
     emit(Withdrawn(tenant=tenant, subjects=subjects), "\n".join(subjects), as_json=as_json)
+
+
+@app.command()
+def decisions(tenant: Tenant, as_json: AsJson = False) -> None:
+    """Tell how often advice on next week's dose was accepted, changed, rejected: by group."""
+    from serving.state.evidence.decided import by_group, decided_doses
+
+    with opened(Settings()) as store:
+        found = by_group(decided_doses(store, tenant))
+    result = DoseDecisions(tenant=tenant, groups=found)
+    emit(result, _decisions_table(result), as_json=as_json)
+
+
+def _decisions_table(result: DoseDecisions) -> Table:
+    table = Table(
+        title="Decisions about next week's dose",
+        caption=f"Rounded down to tens; - is none, or fewer than {MINIMUM_SHOWN} people.",
+    )
+    for name in ("attribute", "group", "decisions", "accepted", "changed", "rejected", "share"):
+        table.add_column(name)
+    for row in result.groups:
+        numbers = (row.decisions, row.accepted, row.changed, row.rejected)
+        share = "-" if row.share_accepted is None else f"about {100 * row.share_accepted:.0f} %"
+        shown = ("-" if number is None else f"{number} or more" for number in numbers)
+        table.add_row(row.attribute, row.group, *shown, share)
+    return table
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -16,6 +16,7 @@ from contracts.therapy import THERAPY
 from contracts.vocabulary import vocabulary
 from features.sequences import present_modalities
 from inference.bundle import Bundle, embed
+from inference.twin.courses import unseen_courses
 from inference.twin.person import Person, person_of, run_curves
 from inference.twin.plans import ALL, KIND_OF, Plan, as_now
 from inference.twin.support import Seen, bin_of, recent_hours, seen_doses
@@ -35,11 +36,14 @@ class Unsupported:
         Hours a week that the plan has of it.
     read
         Whether the model reads that kind at all.
+    days
+        Days ahead over which the plan has them on average; None of a part of it.
     """
 
     kind: str
     hours: float
-    read: bool
+    read: bool = True
+    days: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,9 @@ class Twin:
         How therapy acts on the score.
     doses
         How many people alike had each dose, by kind of therapy that the model reads.
+    courses
+        How many had each mean dose over so many days from then on, of windows up to the last day
+        that is asked about; empty where the model does not keep it.
     on
         Returns the person, of the same draws, on other days or in other precision (`days_H` and
         `kind` of `person_of`).
@@ -63,6 +70,7 @@ class Twin:
     response: DoseResponse
     doses: dict[str, tuple[Seen, ...]]
     on: Callable[..., Person]
+    courses: Mapping[int, tuple[Seen, ...]] = field(default_factory=dict)
 
     @property
     def now(self) -> Plan:
@@ -70,14 +78,24 @@ class Twin:
         return as_now(self.person.hours)
 
     def unsupported(self, plan: Plan) -> tuple[Unsupported, ...]:
-        """Return the doses of a plan that too few people alike had, each once."""
+        """Return the doses of a plan that too few people alike had, each once.
+
+        Of its parts, and on average over the weeks ahead. That therapy goes on as it was is judged
+        by today's dose alone: the forecast, which stands, is what that is compared with.
+        """
         found: dict[tuple[str, float], Unsupported] = {}
         for part in plan.parts:
             for kind, hours in {ALL: part.total, **part.hours}.items():
                 read = kind in self.doses
                 if not read or not self.doses[kind][bin_of(hours)].is_enough:
                     found[kind, hours] = Unsupported(kind=kind, hours=hours, read=read)
-        return tuple(found.values())
+        if all(part.total == self.person.hours for part in plan.parts):
+            return tuple(found.values())
+        unseen = unseen_courses(plan, self.courses)
+        return (
+            *found.values(),
+            *(Unsupported(kind=ALL, hours=hours, days=days) for days, hours in unseen),
+        )
 
 
 def twin_of(
@@ -133,8 +151,9 @@ def twin_of(
         horizons_H=np.array(bundle.layout.horizon_days_H, dtype=np.float64) - origin,
     )
     return Twin(
-        person=on(days_H=days_H), response=response, doses=alike_doses(bundle, batch), on=on
-    )
+        person=on(days_H=days_H), response=response, doses=alike_doses(bundle, batch), on=on,
+        courses=alike_courses(bundle, batch, float(days_H[-1])),
+    )  # fmt: skip
 
 
 def alike_doses(bundle: Bundle, batch: SequenceBatch) -> dict[str, tuple[Seen, ...]]:
@@ -147,3 +166,16 @@ def alike_doses(bundle: Bundle, batch: SequenceBatch) -> dict[str, tuple[Seen, .
     names = {code: name for name, code in KIND_OF.items()}
     alike = bundle.doses.alike(batch, bundle.task)
     return {names[code]: seen_doses(count_E) for code, count_E in alike.items()}
+
+
+def alike_courses(
+    bundle: Bundle, batch: SequenceBatch, last_day: float
+) -> dict[int, tuple[Seen, ...]]:
+    """Return how many people like one pair had each course, by window up to a day ahead.
+
+    Nothing of bundles of earlier versions.
+    """
+    if bundle.courses is None:
+        return {}
+    alike = bundle.courses.alike(batch, bundle.task)
+    return {days: seen for days, seen in alike.items() if days <= last_day}

@@ -18,10 +18,23 @@ WITHOUT_KIND = (
     " limit, pain or fatigue is not in it."
 )
 
+PARTS_ALONE = (
+    "Whether enough such people had the whole course of a plan is not known here: its parts were"
+    " judged one by one."
+)
 
-def sentences(answer: WhatIf) -> list[str]:
-    """Return what is to be shown beside the numbers."""
+
+def sentences(answer: WhatIf, *, parts_alone: bool) -> list[str]:
+    """Return what is to be shown beside the numbers.
+
+    Parameters
+    ----------
+    parts_alone
+        Whether no whole course of a plan was judged, only its parts.
+    """
     said = [OF_WHAT_KIND, WITHOUT_KIND]
+    if parts_alone:
+        said.append(PARTS_ALONE)
     said += [_compared(each) for each in answer.comparisons if each.other == answer.plans[0].name]
     said += [
         f"Nothing is said of {plan.name!r}: {plan.why_not}." for plan in answer.plans[1:]
@@ -34,16 +47,22 @@ def sentences(answer: WhatIf) -> list[str]:
 
 def _compared(each: PlanComparison) -> str:
     found = each.difference
-    chance = found.chance_important
     return (
-        f"At week {each.weeks} the level under {each.plan!r} is {_points(found.mean)} than under"
-        f" {each.other!r} (80 % range {found.low_80:+.1f} to {found.high_80:+.1f}); that it is"
-        f" better by an important difference has a chance of {_percent(chance)}."
+        f"At week {each.weeks} {_direction(each)}: {found.mean:+.1f} points (80 % range"
+        f" {found.low_80:+.1f} to {found.high_80:+.1f}); that it is better by an important"
+        f" difference has a chance of {_percent(found.chance_important)}."
     )
 
 
-def _points(mean: float) -> str:
-    return f"{abs(mean):.1f} points {'better' if mean >= 0 else 'worse'}"
+def _direction(each: PlanComparison) -> str:
+    """Say better or worse only where that may be claimed."""
+    found = each.difference
+    if found.direction != "not certain":
+        return f"the level under {each.plan!r} is {found.direction} than under {each.other!r}"
+    return (
+        f"it is not certain that {each.plan!r} and {each.other!r} differ (better"
+        f" {_percent(found.chance_better)}, worse {_percent(found.chance_worse)})"
+    )
 
 
 def _percent(chance: float) -> str:
@@ -60,10 +79,11 @@ def why_not(lacking: Sequence[Unsupported]) -> str:
 def _why_not(each: Unsupported) -> str:
     if not each.read:
         return f"this model does not read how much therapy is of the kind {each.kind!r}"
+    over = "" if each.days is None else f" on average over the {each.days // 7} weeks that followed"
     return (
         f"of the people like this one whom the model learned from fewer than {LEAST_PEOPLE}, or"
         f" less than {100 * LEAST_SHARE:g} %, had about {each.hours:.3g} hours a week of"
-        f" {each.kind!r}"
+        f" {each.kind!r}{over}"
     )
 
 
@@ -71,9 +91,13 @@ def doses_in_words(doses: Sequence[DoseSeen]) -> str:
     """Return the doses that enough people like this one had."""
     if not doses:
         return "no dose, as too few such people are known"
-    return ", ".join(
-        f"{dose.kind} {dose.low_hours:g} hours a week and more"
-        if dose.high_hours is None
-        else f"{dose.kind} from {dose.low_hours:g} to less than {dose.high_hours:g} hours a week"
-        for dose in doses
+    return ", ".join(map(_dose_in_words, doses))
+
+
+def _dose_in_words(dose: DoseSeen) -> str:
+    over = "" if dose.over_days is None else f" on average over {dose.over_days // 7} weeks"
+    if dose.high_hours is None:
+        return f"{dose.kind} {dose.low_hours:g} hours a week and more{over}"
+    return (
+        f"{dose.kind} from {dose.low_hours:g} to less than {dose.high_hours:g} hours a week{over}"
     )

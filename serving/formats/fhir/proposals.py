@@ -158,6 +158,7 @@ def _of_plan(
         {"url": "coverage", "valueQuantity": percent(80)},
         between("interval", than.low_90, than.high_90, target),
         {"url": "coverage", "valueQuantity": percent(90)},
+        {"url": "direction", "valueCode": than.direction.replace(" ", "-")},
         *({"url": "standing", "valueString": sentence} for sentence in found.standing),
     ]
     least = found.important_difference

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
+
 from contracts.task import Task
 from serving.formats.cds.cards import NO_CARDS, cards
 from serving.formats.cds.discovery import prefetch_of, services_of
@@ -16,6 +18,11 @@ from serving.http.decoding.tasks import chosen
 from serving.http.handlers import FEEDBACK_STORED, reply_of, store_feedback
 from serving.http.refusals import RequestRefused
 from serving.http.standards.documents import of_documents
+from serving.schemas import SubjectId
+from serving.state.store import NotOnRecord
+
+PATIENT = "Course, reasons and other plans of this patient"
+"""What a card calls the patient's page."""
 
 
 def discover(call: Call) -> Reply:
@@ -39,7 +46,27 @@ def hook_cards(call: Call) -> Reply:
     about = f"{address}/about" if address else ""
     if about and len(call.runtime.champions.current) > 1:
         about += f"?task={task.name}"
-    return reply_of(asked.answer, cards(asked.answer, about))
+    content = cards(asked.answer, about)
+    if page := page_of(call, hook.context.patientId):
+        team = content["cards"][0]
+        team["links"] = [{"label": PATIENT, "url": page, "type": "absolute"}, *team["links"]]
+    return reply_of(asked.answer, content)
+
+
+def page_of(call: Call, patient: str) -> str:
+    """Return the address of a patient's page; empty where nobody signs in or has a record of them.
+
+    The page shows the running record, and not what the record system sent with the hook.
+    """
+    address = call.runtime.public_address
+    if not address or call.runtime.access.sign_in is None:
+        return ""
+    try:
+        subject = msgspec.convert(patient, SubjectId)
+        call.runtime.store.record(call.caller.tenant, subject)
+    except (msgspec.ValidationError, NotOnRecord):
+        return ""
+    return f"{address}/pages/patients/{subject}"
 
 
 def hook_cards_of_task(call: Call) -> Reply:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from contracts.naming.worded import Worded
 from inference.twin.plans import ALL, KIND_OF
 from serving.http.decoding import RequestInvalid
 from serving.pages.forms import to_number, to_whole
@@ -132,19 +133,23 @@ def _plan(visit: Visit, number: int) -> PlanAsked | None:
     }  # fmt: skip
     if not typed:
         return None
-    what = f"plan {number}"
+    what = Worded("plan %(number)s", number=number)
     hours = {
-        kind: to_number(typed[f"hours-{kind}"], f"{what}: the hours a week of {kind}")
+        kind: to_number(
+            typed[f"hours-{kind}"],
+            Worded("%(plan)s: the hours a week of %(kind)s", plan=what, kind=Worded(KINDS[kind])),
+        )
         for kind in kinds_read(visit)
         if f"hours-{kind}" in typed
     }
     if not hours:
         raise RequestInvalid(
-            f"{what} has no hours a week", "write them, 0 for a pause, or empty the whole plan"
+            Worded("%(plan)s has no hours a week", plan=what),
+            "write them, 0 for a pause, or empty the whole plan",
         )
-    before = _other_part(typed, "start", "before", f"{what}: until it starts")
+    before = _other_part(typed, "start", "before", Worded("%(plan)s: until it starts", plan=what))
     weeks = _weeks(typed, "weeks", what)
-    after = _other_part(typed, "weeks", "after", f"{what}: afterwards")
+    after = _other_part(typed, "weeks", "after", Worded("%(plan)s: afterwards", plan=what))
     parts = [PlanPart(hours_a_week=hours, days=weeks * DAYS_A_WEEK if weeks else None)]
     if before is not None:
         waits = _weeks(typed, "start", what) * DAYS_A_WEEK
@@ -155,22 +160,33 @@ def _plan(visit: Visit, number: int) -> PlanAsked | None:
     return PlanAsked(name=name, parts=parts)
 
 
-def _weeks(typed: dict[str, str], name: str, what: str) -> int:
+def _weeks(typed: dict[str, str], name: str, what: Worded) -> int:
     """Return a number of weeks; 0 where none is typed."""
-    weeks = to_whole(typed.get(name, "0"), f"{what}: the weeks")
+    weeks = to_whole(typed.get(name, "0"), Worded("%(plan)s: the weeks", plan=what))
     if weeks > LONGEST_WEEKS:
-        raise RequestInvalid(f"{what}: {weeks} weeks", f"write up to {LONGEST_WEEKS}")
+        raise RequestInvalid(
+            Worded("%(plan)s: %(weeks)s weeks", plan=what, weeks=weeks),
+            Worded("write up to %(most)s", most=LONGEST_WEEKS),
+        )
     return weeks
 
 
-def _other_part(typed: dict[str, str], weeks: str, hours: str, what: str) -> float | None:
+def _other_part(typed: dict[str, str], weeks: str, hours: str, what: Worded) -> float | None:
     """Return the hours a week before or after a plan, which come with its start or its end."""
     has_weeks = _weeks(typed, weeks, what) > 0
     if has_weeks and hours not in typed:
-        raise RequestInvalid(f"{what} it is not known how many hours a week", "write them")
+        raise RequestInvalid(
+            Worded("%(plan)s it is not known how many hours a week", plan=what), "write them"
+        )
     if hours in typed and not has_weeks:
-        raise RequestInvalid(f"{what} there are hours a week, and no weeks", "write the weeks")
-    return to_number(typed[hours], f"{what}, the hours a week") if has_weeks else None
+        raise RequestInvalid(
+            Worded("%(plan)s there are hours a week, and no weeks", plan=what), "write the weeks"
+        )
+    return (
+        to_number(typed[hours], Worded("%(plan)s, the hours a week", plan=what))
+        if has_weeks
+        else None
+    )
 
 
 def last_weeks_typed(visit: Visit) -> LastWeeks | None:
@@ -186,16 +202,19 @@ def last_weeks_typed(visit: Visit) -> LastWeeks | None:
         return None
 
     def rating(name: str, what: str) -> float | None:
-        return _within(form[name], what, 0, 10) if form[name] else None
+        return within(form[name], what, 0, 10) if form[name] else None
 
     weeks = [form[f"adherence-{week}"] for week in range(len(ADHERENCE))]
-    done = [_within(text, "what was done of a week", 0, 100) / 100 for text in weeks if text]
+    done = [within(text, "what was done of a week", 0, 100) / 100 for text in weeks if text]
     borg = form["borg"].replace(",", " ").split()
     if len(borg) > MOST_SESSIONS:
-        raise RequestInvalid(f"exertion of {len(borg)} sessions", f"write up to {MOST_SESSIONS}")
+        raise RequestInvalid(
+            Worded("exertion of %(count)s sessions", count=len(borg)),
+            Worded("write up to %(most)s", most=MOST_SESSIONS),
+        )
     return LastWeeks(
         adherence=done or None,
-        borg=[_within(text, "the exertion of a session", 6, 20) for text in borg] or None,
+        borg=[within(text, "the exertion of a session", 6, 20) for text in borg] or None,
         pain_worst=rating("pain_worst", "the worst pain"),
         pain_rise=rating("pain_rise", "the rise of pain"),
         pain_next_morning=_yes(form["pain_next_morning"]),
@@ -214,8 +233,12 @@ def _yes(text: str) -> bool | None:
     return None if not text else text == YES
 
 
-def _within(text: str, what: str, low: float, high: float) -> float:
+def within(text: str, what: str, low: float, high: float) -> float:
+    """Return a number that somebody typed; refuse what is none, or beyond the limits."""
     value = to_number(text, what)
     if not low <= value <= high:
-        raise RequestInvalid(f"{what} is {value:g}", f"write {low:g} to {high:g}")
+        raise RequestInvalid(
+            Worded("%(what)s is %(value)s", what=Worded(what), value=f"{value:g}"),
+            Worded("write %(low)s to %(high)s", low=f"{low:g}", high=f"{high:g}"),
+        )
     return value

@@ -7,15 +7,16 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from inference.twin.plans import MOST_HOURS
 from serving.formats.formatting import formatted_change, formatted_score
 from serving.http import handlers
 from serving.http.calls import Reply
 from serving.http.decoding import RequestInvalid
 from serving.pages.charts import intervals
-from serving.pages.forms import to_number
 from serving.pages.page import HOME, Answer, Field, Visit, go
 from serving.pages.patient import snapshot_for, today_and_alerts
 from serving.pages.plans import form
+from serving.pages.plans.form import within
 from serving.pages.rendering import later
 from serving.pages.words import chance
 from serving.schemas import FeedbackRequest, ForecastAnswer, WhatIfRequest
@@ -38,6 +39,10 @@ OF_STANDING = {
     ),
     PACE: later("The pace under a dose was fitted to people whose doses nobody randomised."),
 }
+DIRECTIONS = {
+    "better": later("Better"), "worse": later("Worse"), "not certain": later("Not certain"),
+}  # fmt: skip
+"""Which direction may be claimed of a difference (`inference.twin.compare.CLAIMED`)."""
 ACTIONS = {
     "progress": later("More"), "hold": later("The same"), "regress": later("Less"),
     "stop and call": later("Stop, and call somebody who looks at the patient today"),
@@ -91,14 +96,15 @@ def decide_dose(visit: Visit) -> Answer:
             "hours a week belong to a change of the dose, and to nothing else",
             "write them if you change the dose, and leave them empty if not",
         )
-    said = f"next week's dose: {decision}"
-    if decision == CHANGE:
-        said += f" to {to_number(typed['hours'], 'the hours a week'):g} hours a week"
+    hours = (
+        within(typed["hours"], "the hours a week", 0, MOST_HOURS) if decision == CHANGE else None
+    )
     request = msgspec.convert(
         {
             "forecast_id": typed["forecast"],
             "outcome": "accepted" if decision == ACCEPT else "overridden",
-            "reason": f"{said}. {reason}".strip(),
+            "reason": reason,
+            "hours_a_week": hours,
         },
         FeedbackRequest,
     )
@@ -123,7 +129,7 @@ def _shown(visit: Visit, task: str, **asked: Any) -> Answer:
         "done": DONE.get(visit.query.get("done", ""), ""), "hours": _hours,
         "kind": lambda name: visit.say(form.KINDS[name]), "actions": ACTIONS,
         "score": lambda value: formatted_score(answer, value),
-        "change": lambda points: _isolated(formatted_change(answer, points), visit),
+        "change": lambda points: visit.say.isolated(formatted_change(answer, points)),
         "standing": [] if found is None else [OF_STANDING.get(s, s) for s in found.standing],
     }  # fmt: skip
     if found is not None:
@@ -164,6 +170,7 @@ def _pairs(found: WhatIf, visit: Visit) -> list[dict[str, Any]]:
 
 def _chances(difference: LevelDifference, visit: Visit) -> dict[str, str]:
     return {
+        "direction": visit.say(DIRECTIONS[difference.direction]),
         "better": chance(difference.chance_important, visit.say).reach,
         "worse": chance(difference.chance_importantly_worse, visit.say).reach,
     }
@@ -171,8 +178,3 @@ def _chances(difference: LevelDifference, visit: Visit) -> dict[str, str]:
 
 def _hours(value: float) -> str:
     return f"{value:.3g}"
-
-
-def _isolated(number: str, visit: Visit) -> str:
-    """Keep the sign of a number before it where words run from right to left."""
-    return number if visit.say.direction == "ltr" else f"\u2066{number}\u2069"

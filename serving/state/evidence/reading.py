@@ -1,22 +1,20 @@
-"""Reads the forecasts of a version, and what is known of their outcomes, from the record."""
+"""Reads the answers that a version gave from the record."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 import msgspec
 import sqlalchemy as sa
 
-from contracts.cohort import DEATH, TRACED, WITHDRAWAL
 from contracts.errors import IntegrityError
-from contracts.task import Task
-from inference.matching.given import GivenForecast, GivenHorizon, KnownOutcomes
-from serving.state.consent import WITHDRAWN
+from inference.matching.given import GivenForecast, GivenHorizon
 from serving.state.entries import Kind, canonical
-from serving.state.tables import consent_table, entry_table, observation_table, subject_table
+from serving.state.tables import entry_table, followed_table
 
 PEOPLE_AT_ONCE = 300
 """People asked for in one query: SQLite takes few variables."""
@@ -55,8 +53,25 @@ class _Content(msgspec.Struct):
     output: str
 
 
+_ANSWER = (
+    entry_table.c.sequence, entry_table.c.time, entry_table.c.tenant, entry_table.c.subject,
+    entry_table.c.content,
+)  # fmt: skip
+_PARTS = {"yield_per": 1000}
+
 _content = msgspec.json.Decoder(_Content)
 _answer = msgspec.json.Decoder(_Answer)
+
+
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """An answer on record: in which entry, when, of whom, and what it holds."""
+
+    sequence: int
+    time: str
+    tenant: str
+    subject: str
+    content: str
 
 
 def forecasts_of(
@@ -72,33 +87,101 @@ def forecasts_of(
     IntegrityError
         One is not what a service writes.
     """
-    entry = entry_table.c
-    named = canonical({"model_version": model_version})[1:-1]
-    query = (
-        sa.select(entry.sequence, entry.time, entry.tenant, entry.subject, entry.content)
-        .where(
-            entry.kind == Kind.FORECAST.value,
-            entry.sequence > after,
-            entry.sequence <= upto,
-            entry.time >= since,
-            entry.subject.is_not(None),
-            entry.content.is_not(None),
-            entry.details.contains(named, autoescape=True),
-        )
-        .order_by(entry.sequence)
-    )
-    for row in connection.execute(query, execution_options={"yield_per": 1000}):
-        try:
-            answer = _answer.decode(_content.decode(row.content).output)
-        except msgspec.DecodeError as error:
-            raise IntegrityError(
-                f"the forecast of the record's entry {row.sequence} cannot be read",
-                "run `rehabcast record verify`",
-            ) from error
+    query = sa.select(*_ANSWER).where(*_answers(model_version, after, upto, since))
+    rows = connection.execute(query.order_by(entry_table.c.sequence), execution_options=_PARTS)
+    return given_in((OnRecord(*row) for row in rows), model_version)
+
+
+def given_in(answers: Iterable[OnRecord], model_version: str) -> Iterator[GivenForecast]:
+    """Yield the forecasts among answers, without those that were refused.
+
+    Raises
+    ------
+    IntegrityError
+        One is not what a service writes.
+    """
+    for each in answers:
+        answer = decoded(each, _answer)
         if answer.horizons and answer.origin_day is not None:
             yield _given(
-                row.tenant, row.subject, row.time, answer, answer.origin_day, model_version
+                each.tenant, each.subject, each.time, answer, answer.origin_day, model_version
             )
+
+
+def given_to(
+    connection: sa.Connection, model_version: str, *, unless_in: str, after: int, upto: int,
+    since: str,
+) -> dict[Person, list[int]]:  # fmt: skip
+    """Return the entries (after, upto] with answers of a version, in their order, by person.
+
+    Parameters
+    ----------
+    unless_in
+        An account whose people are left out.
+    """
+    entry, noted = entry_table.c, followed_table.c
+    known = (
+        sa.select(sa.literal(1))
+        .where(
+            noted.service == unless_in, noted.tenant == entry.tenant, noted.subject == entry.subject
+        )
+        .correlate(entry_table)
+        .exists()
+    )
+    rows = connection.execute(
+        sa.select(entry.tenant, entry.subject, entry.sequence)
+        .where(*_answers(model_version, after, upto, since), ~known)
+        .order_by(entry.sequence)
+    )
+    found: dict[Person, list[int]] = {}
+    for tenant, subject, sequence in rows:
+        found.setdefault((tenant, subject), []).append(sequence)
+    return found
+
+
+def contents_of(connection: sa.Connection, sequences: Sequence[int]) -> list[OnRecord]:
+    """Return what entries hold, in their order."""
+    found = [
+        OnRecord(*row)
+        for some in at_once(sequences)
+        for row in connection.execute(
+            sa.select(*_ANSWER).where(entry_table.c.sequence.in_(some))
+        )
+    ]  # fmt: skip
+    return sorted(found, key=lambda each: each.sequence)
+
+
+def decoded(answer: OnRecord, decoder: msgspec.json.Decoder[T]) -> T:
+    """Return the part of an answer that a decoder reads.
+
+    Raises
+    ------
+    IntegrityError
+        It is not what a service writes.
+    """
+    try:
+        return decoder.decode(_content.decode(answer.content).output)
+    except msgspec.DecodeError as error:
+        raise IntegrityError(
+            f"the forecast of the record's entry {answer.sequence} cannot be read",
+            "run `rehabcast record verify`",
+        ) from error
+
+
+def _answers(
+    model_version: str, after: int, upto: int, since: str
+) -> tuple[sa.ColumnElement[bool], ...]:
+    entry = entry_table.c
+    named = canonical({"model_version": model_version})[1:-1]
+    return (
+        entry.kind == Kind.FORECAST.value,
+        entry.sequence > after,
+        entry.sequence <= upto,
+        entry.time >= since,
+        entry.subject.is_not(None),
+        entry.content.is_not(None),
+        entry.details.contains(named, autoescape=True),
+    )
 
 
 def length_of(connection: sa.Connection) -> int:
@@ -110,79 +193,6 @@ def at_once(people: Sequence[T]) -> Iterator[Sequence[T]]:
     """Yield people in parts that one query may name."""
     for start in range(0, len(people), PEOPLE_AT_ONCE):
         yield people[start : start + PEOPLE_AT_ONCE]
-
-
-def known_outcomes(
-    connection: sa.Connection, people: Iterable[Person], task: Task
-) -> dict[Person, KnownOutcomes]:
-    """Return what is on record now of the outcomes of people."""
-    found: dict[Person, KnownOutcomes] = {}
-    by_tenant: dict[str, list[str]] = {}
-    for tenant, subject in dict.fromkeys(people):
-        by_tenant.setdefault(tenant, []).append(subject)
-    for tenant, subjects in by_tenant.items():
-        for some in at_once(subjects):
-            found |= _known_of(connection, tenant, some, task)
-    return found
-
-
-def _known_of(
-    connection: sa.Connection, tenant: str, subjects: Sequence[str], task: Task
-) -> dict[Person, KnownOutcomes]:
-    people, values = subject_table.c, observation_table.c
-    enrolled = connection.execute(
-        sa.select(people.subject, people.enrolment_day).where(
-            people.tenant == tenant, people.subject.in_(subjects)
-        )
-    ).all()
-    rows = connection.execute(
-        sa.select(values.subject, values.code, values.day, values.value).where(
-            values.tenant == tenant,
-            values.subject.in_(subjects),
-            values.code.in_([task.target.code, DEATH, WITHDRAWAL, TRACED]),
-        )
-    ).all()
-    withdrawn = set(
-        connection.execute(
-            sa.select(consent_table.c.subject).where(
-                consent_table.c.tenant == tenant,
-                consent_table.c.subject.in_(subjects),
-                consent_table.c.state == WITHDRAWN,
-            )
-        ).scalars()
-    )
-    by_subject: dict[str, dict[str, dict[int, float | None]]] = {}
-    for subject, code, day, value in rows:
-        by_subject.setdefault(subject, {}).setdefault(code, {})[day] = value
-    known = {
-        (tenant, subject): _known(day, by_subject.get(subject, {}), task, subject in withdrawn)
-        for subject, day in enrolled
-    }
-    unseen = {(tenant, subject): KnownOutcomes(has_withdrawn=True) for subject in withdrawn}
-    return unseen | known
-
-
-def _known(
-    enrolment_day: int,
-    values: Mapping[str, Mapping[int, float | None]],
-    task: Task,
-    has_withdrawn: bool,
-) -> KnownOutcomes:
-    def days_of(code: str) -> list[int]:
-        return [day - enrolment_day for day in values.get(code, {})]
-
-    return KnownOutcomes(
-        enrolment_day=enrolment_day,
-        scores={
-            day - enrolment_day: value
-            for day, value in values.get(task.target.code, {}).items()
-            if value is not None
-        },
-        death=min(days_of(DEATH), default=None),
-        withdrawal=min(days_of(WITHDRAWAL), default=None),
-        traced=frozenset(days_of(TRACED)),
-        has_withdrawn=has_withdrawn,
-    )
 
 
 def _given(

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.special import ndtri
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import ndtr, ndtri
 
 from contracts.doses import read_dose_response, shipped_dose_response, shipped_dose_responses
 from contracts.errors import ContractError
@@ -51,6 +53,17 @@ def test_it_holds_for_scores_that_there_are_and_for_no_other() -> None:
     assert shipped_dose_response("REHABCAST//ARAT") is None
 
 
+@given(days=st.floats(0, 5_000))
+def test_nothing_is_as_likely_as_the_trials_leave_open(days: float) -> None:
+    """Chance of a slope of 0 or less: mean and SD by outcome, docs/twin-evidence.md."""
+    response = shipped_dose_response(ARM)
+    assert response is not None
+    early, late = ndtr(0.002 / 0.040), ndtr(-0.087 / 0.119)
+    assert late - 0.01 <= response.nothing_at(days) <= early
+    assert response.nothing_at(30) == response.nothing_at(90) == pytest.approx(early, abs=0.03)
+    assert response.nothing_at(730) == response.nothing_at(365) == pytest.approx(late, abs=0.01)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
@@ -58,6 +71,7 @@ def test_it_holds_for_scores_that_there_are_and_for_no_other() -> None:
         ("median = 60", "median = 0", "greater than 0"),
         ('name = "poor"\nlargest = 0.3', 'name = "poor"', "groups 1, largest is missing"),
         ("early_part = 0.45", "early_part = 1.4", "early_part is 1.4"),
+        ("nothing_late = 0.23", "nothing_late = 1.0", "nothing_late is 1"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_key(

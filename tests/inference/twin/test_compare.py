@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from contracts.task import Task
-from inference.twin.compare import course, difference, reaching, undominated
+from inference.twin.compare import course, difference, direction, reaching, undominated
 
 Array = NDArray[np.float64]
+
+COUNTS = st.integers(0, 6) | st.integers(150, 800)
 
 
 def test_a_difference_is_of_the_same_draws_and_in_points_of_improvement(task: Task) -> None:
@@ -22,6 +24,27 @@ def test_a_difference_is_of_the_same_draws_and_in_points_of_improvement(task: Ta
     assert (found.low_90, found.high_80) == (pytest.approx(-4.25), pytest.approx(8.5))
     assert found.chance_important == pytest.approx((gain_I >= 4.25).mean(), abs=0.011)
     assert found.chance_importantly_worse == pytest.approx((gain_I <= -4.25).mean(), abs=0.011)
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(better=COUNTS, worse=COUNTS)
+def test_a_direction_is_claimed_where_at_most_one_draw_in_a_hundred_says_otherwise(
+    task: Task, better: int, worse: int
+) -> None:
+    none = 2
+    better_I = np.repeat([0.1, -0.1, 0.0], [better, worse, none])
+    found = difference(better_I, np.zeros(len(better_I)), task.target)
+    others = {"better": worse + none, "worse": better + none}
+    for claimed, against in others.items():
+        assert (found.direction == claimed) is (100 * against <= len(better_I))
+
+
+def test_the_rule_is_that_of_an_interval_of_98_percent() -> None:
+    assert direction(0.99, 0.01) == "better"
+    assert direction(0.005, 0.992) == "worse"
+    assert direction(0.989, 0.0) == direction(0.0, 0.989) == direction(0, 0) == "not certain"
 
 
 def test_a_course_stays_on_the_scale_and_rises(task: Task) -> None:

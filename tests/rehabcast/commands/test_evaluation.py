@@ -36,7 +36,9 @@ def written(events: pd.DataFrame, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def home(events: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory, few_trees: None) -> Path:
+def home(
+    events: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory, quick_training: None
+) -> Path:
     """A home with one version, trained on a MEDS cohort that declares whom to hold out."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from audits.ledger.signing import make_key
-from audits.ledger.trail import SUSPENSION
+from audits.ledger.trail import SUSPENSION, WARNING
 from contracts.observation import Observation
 from contracts.task import Task
 from rehabcast.commands.service import monitor
@@ -155,6 +155,44 @@ def test_a_model_that_is_right_is_left_alone_and_its_table_is_one_that_an_audit_
     external = open_external(Settings(), home.parent / "table.parquet", bundle)
     assert external.validation.new == 120
     assert not breaks_contract(validate(external.forecasts, least_error=0.0))
+
+
+def test_people_who_come_otherwise_are_a_warning_before_any_outcome_and_in_the_ledger_once(
+    home: Path, task: Task, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Later, "now", lambda tz=None: datetime(2028, 12, 10, tzinfo=UTC))
+    with closing(Store(Settings().store_url)) as store:
+        append(
+            store,
+            [
+                forecast(
+                    task, 1000 + n, f"{'P' * (1 + n % 2)}-{n}", FIRST + timedelta(days=2 * n),
+                    median=20.0 + n % 7 + (20.0 if n >= 180 else 0.0),
+                )
+                for n in range(300)
+            ],
+        )  # fmt: skip
+    found = monitored(capsys, monkeypatch, "arm")
+    shift = found["shift"]
+    assert isinstance(shift, dict)
+    assert (shift["warns"], shift["people"], found["in_service"]) == (True, "at least 300", True)
+    assert shift["largest_mean_e"] >= shift["warns_at"] == 20
+    assert "“median forecast” of everyone is higher" in shift["said"]
+    assert 52 < shift["since_week"] < 104
+    again = monitored(capsys, monkeypatch, "arm", "--metrics", "arm.prom")
+    assert again["shift"] == shift
+    lines = (home.parent / "arm.prom").read_text("utf-8")
+    assert 'rehabcast_evidence_shift_warning{model_version="arm/1"} 1' in lines
+    with closing(open_ledger(Settings())) as ledger:
+        ledger.verify()
+        warned = [entry for entry in ledger.trail() if entry.kind == WARNING]
+    (entry,) = (each for each in warned if each.details()["what"] == "who comes")
+    evidence = entry.details()["evidence"]
+    assert evidence["largest_mean_e"] == shift["largest_mean_e"]
+    assert [each["quantity"] for each in evidence["foremost"]] == ["median forecast"]
+    assert "of who comes: people do not come" in run(capsys, monkeypatch, "ledger", "show").text
+    text = run(capsys, monkeypatch, "monitor", "run", "arm", "--no-act").text
+    assert "whether forecasts are right, outcomes tell" in " ".join(text.split())
 
 
 def test_forecasts_of_a_shadow_count_too(

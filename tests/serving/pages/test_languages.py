@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -18,6 +20,20 @@ ROOT = Path(__file__).resolve().parents[3]
 FOLDERS = ("serving/pages", "rehabcast/pages")
 METHODS = [("**/templates/**.html", "jinja2.ext:babel_extract"), ("**.py", "python")]
 KEYWORDS = {"_": None, "later": None, "say": None, "ngettext": (1, 2)}
+REFUSALS = {
+    "AccessDenied", "ContractError", "EvidenceMissing", "ForecastRefused", "NotOnRecord",
+    "RequestInvalid", "RequestRefused", "ServiceUnavailable", "Worded", "rating", "to_date",
+    "to_number", "to_whole", "_within",
+}  # fmt: skip
+"""What takes words of a refusal: what is wrong, what to do, and what a value is called."""
+
+TOLD_ON_PAGES = (
+    "serving/access/oidc.py", "serving/forecast/respond.py", "serving/forecast/whatif/next_week.py",
+    "serving/forecast/whatif/twin.py", "serving/state/consent.py",
+    "serving/state/corrections.py", "serving/state/running_record.py",
+)  # fmt: skip
+"""Modules besides those of the pages whose refusals people read there."""
+
 OTHERS = sorted(set(LANGUAGES) - {"en"})
 PLACES = re.compile(r"%\(\w+\)[sd]|%%")
 
@@ -30,7 +46,29 @@ def in_the_source() -> set[str | tuple[str, ...]]:
             ROOT / folder, method_map=METHODS, options_map=options, keywords=KEYWORDS
         ):
             found.add(message)
+    of_pages = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+    for path in (*of_pages, *(ROOT / each for each in TOLD_ON_PAGES)):
+        found |= set(words_of_refusals(ast.parse(path.read_text("utf-8"))))
+    for path in sorted((ROOT / "tasks").glob("*.toml")):
+        milestones = tomllib.loads(path.read_text("utf-8"))["milestones"]
+        found |= {each["name"] for each in milestones}
     return found
+
+
+def words_of_refusals(module: ast.Module) -> Iterator[str]:
+    """Yield the sentences that refusals of a module are made of; a name alone is none."""
+    named = {
+        target.id: node.value
+        for node in module.body if isinstance(node, ast.Assign)
+        for target in node.targets if isinstance(target, ast.Name)
+    }  # fmt: skip
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in REFUSALS:
+            for each in node.args:
+                given = named.get(each.id) if isinstance(each, ast.Name) else each
+                said = given.value if isinstance(given, ast.Constant) else ""
+                if isinstance(said, str) and " " in said.strip():
+                    yield said
 
 
 def messages(language: str) -> Iterator[Message]:

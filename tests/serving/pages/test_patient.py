@@ -65,7 +65,7 @@ def test_every_number_of_the_forecast_is_text_and_is_that_of_the_route(
 
 
 def test_a_score_goes_on_record_and_is_corrected(clinician: Browser, runtime: Runtime) -> None:
-    form = {"code": ARM, "value": "33", "day": "50"}
+    form = {"code": ARM, "value": "33", "day": "50", "today": "70"}
     done = clinician.send(f"{P}/score", form)
     assert "The score is on record" in done.text
     again = clinician.send(f"{P}/score", {**form, "value": "34"})
@@ -85,12 +85,12 @@ def test_a_score_goes_on_record_and_is_corrected(clinician: Browser, runtime: Ru
 @pytest.mark.parametrize(
     ("form", "says"),
     [
-        ({"code": ARM, "value": "", "day": "50"}, "is empty"),
-        ({"code": ARM, "value": "ten", "day": "50"}, "is not a number"),
-        ({"code": ARM, "value": "nan", "day": "50"}, "is not a number"),
-        ({"code": ARM, "value": "99", "day": "50"}, ""),
-        ({"code": ARM, "value": "9", "day": "-1"}, "is not a whole number"),
-        ({"code": "REHABCAST//NONE", "value": "9", "day": "50"}, "is none of the choices"),
+        ({"code": ARM, "value": "", "day": "50", "today": "70"}, "is empty"),
+        ({"code": ARM, "value": "ten", "day": "50", "today": "70"}, "is not a number"),
+        ({"code": ARM, "value": "nan", "day": "50", "today": "70"}, "is not a number"),
+        ({"code": ARM, "value": "99", "day": "50", "today": "70"}, ""),
+        ({"code": ARM, "value": "9", "day": "-1", "today": "70"}, "is not a whole number"),
+        ({"code": "REHABCAST//NONE", "value": "9", "day": "50", "today": "70"}, "is none of the choices"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_and_stays_typed(
@@ -123,7 +123,7 @@ def test_feedback_is_on_record_with_its_forecast(clinician: Browser, runtime: Ru
 
 def test_a_double_click_counts_once(clinician: Browser, runtime: Runtime) -> None:
     token = clinician.token(clinician.open(P), f"{P}/score")
-    form = {"code": ARM, "value": "33", "day": "50"}
+    form = {"code": ARM, "value": "33", "day": "50", "today": "70"}
 
     def click(_: int) -> str:
         return str(clinician.send(f"{P}/score", form, token=token).text)

@@ -42,6 +42,8 @@ class Provider:
     keys: bytes
     claims: dict[str, Any] = field(default_factory=dict)
     asked: dict[str, str] = field(default_factory=dict)
+    beside: dict[str, str] = field(default_factory=dict)
+    """What comes beside the token, such as the patient of a launch."""
     sent: dict[str, str] = field(default_factory=dict)
 
     def sign_in(self, address: str, **claims: Any) -> dict[str, str]:
@@ -61,7 +63,7 @@ class Provider:
         if form["code"] != "a-code" or challenge != self.asked["code_challenge"]:
             return None
         token = jwt.encode(self.claims, self.signers.rsa, algorithm="RS256", headers={"kid": "rsa"})
-        return {"id_token": token, "access_token": "unused", "token_type": "Bearer"}
+        return {"id_token": token, "access_token": "unused", "token_type": "Bearer", **self.beside}
 
 
 @pytest.fixture
@@ -76,6 +78,7 @@ def provider(signers: Signers, write_access: Any, tmp_path: Path) -> Iterator[Pr
             here = found[0].address
             if self.path == "/keys":
                 return self.answer(200, found[0].keys)
+            # The record system's SMART configuration has the same two addresses.
             document = {
                 "issuer": here, "authorization_endpoint": f"{here}/authorize",
                 "token_endpoint": f"{here}/token",
@@ -125,6 +128,7 @@ client_id = "rehabcast"
 roles_claim = "groups"
 clinician = ["physio"]
 governance = ["board"]
+launch_from = ["{provider.address}/fhir"]
 """)
     access = read_access(path)
     assert access.sign_in is not None
@@ -158,6 +162,83 @@ def test_somebody_signs_in_with_the_hospitals_account(
     token = with_provider.token(page, "/pages/sign-out")
     assert "Sign in" in with_provider.send("/pages/sign-out", {}, token=token).text
     assert with_provider.http.get("/pages/patients").status_code == 303
+
+
+def launch(browser: Browser, provider: Provider, **claims: Any) -> Any:
+    """Open the page from a record system, and sign in there."""
+    address = {"iss": f"{provider.address}/fhir", "launch": "xyz123"}
+    sent = browser.http.get("/pages/launch", params=address)
+    assert sent.status_code == 303, sent.text
+    query = provider.sign_in(sent.headers["location"], **claims)
+    return browser.http.get("/pages/sign-in/done", params=query)
+
+
+def test_a_record_system_opens_the_page_of_its_patient(
+    with_provider: Browser, provider: Provider
+) -> None:
+    with_provider.add("P-1", ("REHABCAST//FUGL_MEYER_UE", 10, 20.0))
+    provider.beside = {"patient": "P-1"}
+    back = launch(with_provider, provider)
+    assert provider.asked["launch"] == "xyz123"
+    assert provider.asked["aud"] == f"{provider.address}/fhir"
+    assert "launch" in provider.asked["scope"].split()
+    assert provider.asked["code_challenge_method"] == "S256"
+    assert back.headers["location"] == "/pages/patients/P-1", back.text
+    assert "Dr. One" in with_provider.open("/pages/patients/P-1")
+
+
+@pytest.mark.parametrize(
+    ("beside", "claims", "says"),
+    [
+        ({}, {}, "did not say which patient is open"),
+        ({"patient": ""}, {}, "did not say which patient is open"),
+        ({"patient": "P-1"}, {"nonce": "another"}, "not that of this sign-in"),
+        ({"patient": "P-1"}, {"groups": ["visitors"]}, "have no role here"),
+        ({"patient": "P-1"}, {"iss": "https://another.example"}, "not from the identity provider"),
+    ],
+)
+def test_a_launch_that_is_not_whole_signs_nobody_in(
+    with_provider: Browser, provider: Provider, beside: dict[str, str], claims: dict[str, Any],
+    says: str,
+) -> None:  # fmt: skip
+    provider.beside = beside
+    refused = launch(with_provider, provider, **claims)
+    assert refused.status_code in {401, 403}
+    assert says in refused.text
+    assert with_provider.http.get("/pages/patients").status_code == 303
+
+
+@pytest.mark.parametrize("patient", ["../../about", "a b", "P.1", "//evil.example", "x" * 200])
+def test_a_patient_of_a_launch_leads_to_no_other_page(
+    with_provider: Browser, provider: Provider, patient: str
+) -> None:
+    provider.beside = {"patient": patient}
+    back = launch(with_provider, provider)
+    location = back.headers["location"]
+    assert location.startswith("/pages/patients/")
+    assert "/" not in location.removeprefix("/pages/patients/")
+    assert with_provider.http.get(location).status_code in {400, 404}
+
+
+def test_only_listed_record_systems_open_pages(with_provider: Browser, provider: Provider) -> None:
+    for query in (
+        {"iss": "https://evil.example/fhir", "launch": "x"}, {"launch": "x"},
+        {"iss": provider.address, "launch": "x"},
+    ):  # fmt: skip
+        refused = with_provider.http.get("/pages/launch", params=query)
+        assert refused.status_code == 403
+        assert "may not open pages here" in refused.text
+    bare = with_provider.http.get("/pages/launch", params={"iss": f"{provider.address}/fhir"})
+    assert bare.status_code == 400
+
+
+def test_a_sign_in_that_no_record_system_began_takes_no_patient_from_it(
+    with_provider: Browser, provider: Provider
+) -> None:
+    provider.beside = {"patient": "P-1"}
+    query = provider.sign_in(begin(with_provider))
+    back = with_provider.http.get("/pages/sign-in/done", params=query)
+    assert back.headers["location"] == "/pages/practice"
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return call
 
 
+def test_decisions_are_told_as_a_table_and_as_json(run: Run) -> None:
+    assert "Decisions about next week's dose" in run("decisions", "--tenant", "ward")
+    assert run("decisions", "--tenant", "ward", "--json") == {"tenant": "ward", "groups": []}
+
+
 def edit(statement: str) -> None:
     with closing(sqlite3.connect("mlruns/service.db")) as database:
         database.execute(statement)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from msgspec import UNSET
 from rich.console import Console
 
+from contracts.doses import shipped_dose_response
 from contracts.forecast import QUANTILE_LEVELS
 from contracts.observation import Observation
 from contracts.therapy import THERAPY
@@ -20,12 +22,15 @@ from features.sequences import present_modalities
 from inference.bundle import embed, run_head
 from inference.record import record_batch
 from inference.twin.compare import points
+from inference.twin.courses import WINDOWS, CoursesSeen
 from inference.twin.plans import doses_of
-from inference.twin.support import EDGES_H, DosesSeen
+from inference.twin.support import EDGES_H, DosesSeen, bin_of
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import respond
+from serving.forecast.whatif import twin
 from serving.forecast.whatif.twin import twin_of
+from serving.forecast.whatif.words import PARTS_ALONE
 from serving.formats.plain_text import as_plain_text
 from serving.schemas import ForecastAnswer
 from serving.whatif import (
@@ -68,12 +73,17 @@ def with_doses(served: ServedModel, people: int, **bins: int) -> ServedModel:
     for at, count in bins.items():
         count_KDSE[..., int(at.removeprefix("bin"))] = count
     doses = DosesSeen(count_KDSE=count_KDSE, first_place=0, codes_K=(THERAPY,))
+    shape = (len(WINDOWS), *count_KDSE.shape[1:])
+    courses = CoursesSeen(count_WDSE=np.broadcast_to(count_KDSE, shape), first_place=0)
     calibration = replace(
         bundle.calibration, seen=replace(seen, count_DSKH=count_DSKH, first_place=0)
     )
     easy = replace(bundle.reference, limit=0.0)
     return replace(
-        served, bundle=replace(bundle, doses=doses, calibration=calibration, reference=easy)
+        served,
+        bundle=replace(
+            bundle, doses=doses, courses=courses, calibration=calibration, reference=easy
+        ),
     )
 
 
@@ -127,16 +137,45 @@ def test_more_is_better_and_none_is_worse_with_ranges_that_say_so(seen_all: Serv
     _, more, none = answer.plans
     for horizon in more.horizons:
         found = horizon.difference
-        assert 0 < found.low_90 < found.low_80 < found.mean < found.high_80 < found.high_90
-    assert all(horizon.difference.high_90 < 0 for horizon in none.horizons)
+        assert 0 == found.low_90 == found.low_80 < found.mean < found.high_80 < found.high_90
+        assert 0.4 < found.chance_better < 0.6
+        assert found.chance_worse == 0
+    for horizon in none.horizons:
+        found = horizon.difference
+        assert found.low_90 < found.low_80 < found.mean < found.high_80 == found.high_90 == 0
     (between,) = (each for each in answer.comparisons if each.other == "more")
     assert (between.plan, between.weeks) == ("none", 12)
     assert between.difference.mean < none.horizons[3].difference.mean
     assert between.difference.mean < between.by_pace < 0, "a slower pace is a part of the loss"
-    assert between.e_value > between.e_value_limit >= 1
+    assert between.e_value > between.e_value_limit == 1
     assert [each.strength for each in between.hidden] == [1.25, 1.5, 2.0, 3.0]
     assert answer.prior is not None
-    assert 0 < answer.prior.low_80 < answer.prior.median < answer.prior.high_80 < 5
+    assert 0 == answer.prior.low_80 <= answer.prior.median < answer.prior.high_80 < 5
+
+
+def test_no_direction_is_claimed_that_trials_cannot_tell(seen_all: ServedModel) -> None:
+    """More therapy is never worse by the form of the gain: that is no finding."""
+    answer = what_if(seen_all, MORE, NONE)
+    found = [each.difference for each in answer.comparisons]
+    found += [horizon.difference for plan in answer.plans[1:] for horizon in plan.horizons]
+    assert {each.direction for each in found} == {"not certain"}
+    words = " ".join(answer.in_words)
+    assert re.search(r"it is not certain that .more. and .as now. differ \(better (4|5)\d %", words)
+    assert "is better than" not in words
+
+
+def test_a_direction_that_is_certain_is_claimed(
+    seen_all: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    response = shipped_dose_response(str(SCORE["code"]))
+    assert response is not None
+    sure = response.model_copy(update={"nothing_early": 0.0, "nothing_late": 0.0})
+    monkeypatch.setattr(twin, "shipped_dose_response", lambda _: sure)
+    answer = what_if(seen_all, MORE, NONE)
+    assert [each.difference.direction for each in answer.comparisons] == [
+        "better", "worse", "worse",
+    ]  # fmt: skip
+    assert "the level under 'more' is better than under 'as now'" in " ".join(answer.in_words)
 
 
 def test_every_answer_says_of_what_kind_it_is(seen_all: ServedModel) -> None:
@@ -172,6 +211,40 @@ def test_a_dose_that_too_few_such_people_had_is_refused_and_others_are_listed(
         assert more.why_not in " ".join(answer.in_words)
         assert (7.5, 10.0) not in {(d.low_hours, d.high_hours) for d in answer.doses_seen}
         assert "therapy from 2.5 to less than 5 hours a week" in " ".join(answer.in_words)
+
+
+def test_a_course_that_nobody_had_is_refused_though_each_part_was_seen(
+    seen_all: ServedModel,
+) -> None:
+    """Nine hours for four weeks is one bin of the four weeks that follow, and another of twelve."""
+    courses = seen_all.bundle.courses
+    assert courses is not None
+    count_WDSE = courses.count_WDSE.copy()
+    count_WDSE[1, ..., bin_of(5.3)] = 25
+    few = replace(courses, count_WDSE=count_WDSE)
+    model = replace(seen_all, bundle=replace(seen_all.bundle, courses=few))
+    answer = what_if(model, MORE, NONE, plan("same", (3.5, 14), (3.5, None)))
+    now, more, none, same = answer.plans
+    assert (now.supported, more.supported, none.supported, same.supported) == (
+        True, False, True, True,
+    )  # fmt: skip
+    assert "had about 5.33 hours a week of 'therapy' on average over the 12 weeks" in more.why_not
+    said = " ".join(answer.in_words)
+    assert "from 2.5 to less than 5 hours a week on average over 12 weeks" in said
+    assert PARTS_ALONE not in said
+    assert not {dose.low_hours for dose in answer.doses_seen if dose.over_days == 84} & {5.0}
+    found = what_if(
+        model, search=PlanSearch(most_hours_a_week=9.0, then_hours_a_week=0.0, most_weeks=8)
+    ).found
+    assert found
+    assert not [each for each in found if 5 <= each.hours_a_week * each.weeks / 12 < 7.5]
+
+
+def test_without_courses_parts_are_judged_alone_and_that_is_said(seen_all: ServedModel) -> None:
+    earlier = replace(seen_all, bundle=replace(seen_all.bundle, courses=None))
+    answer = what_if(earlier, MORE)
+    assert answer.plans[1].supported
+    assert PARTS_ALONE in answer.in_words
 
 
 def test_a_share_below_one_in_twenty_is_refused_however_many_people(treated: ServedModel) -> None:
@@ -347,9 +420,9 @@ def test_the_draws_are_those_of_the_forecast(treated: ServedModel) -> None:
         raw_HQ = run_head(bundle, embed(bundle, batch), present_BM)[0]
         ahead = np.array(bundle.layout.horizon_days_H) - int(batch.origin_day_B[0])
         at = np.flatnonzero(ahead > 0)
-        twin = twin_of(bundle, batch, ahead[at].astype(float))
-        levels_NHI = twin.person.levels(doses_of([twin.now]))
-        drawn_HI = points(twin.person.scores(levels_NHI)[0], bundle.task.target)
+        someone = twin_of(bundle, batch, ahead[at].astype(float))
+        levels_NHI = someone.person.levels(doses_of([someone.now]))
+        drawn_HI = points(someone.person.scores(levels_NHI)[0], bundle.task.target)
         drawn_HQ = np.quantile(drawn_HI, QUANTILE_LEVELS, axis=-1).T
         # 512 draws, and strata of curves that the network sums up by mean and variance.
         assert np.abs(drawn_HQ - raw_HQ[at])[:, 1:-1].max() < 2.5

@@ -7,15 +7,18 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import pytest
 
+from contracts.observation import Observation
 from contracts.task import Task
 from contracts.verdict import Outcome
 from serving.forecast.audit_status import ServedModel
+from serving.http.standards import hooks
 from serving.state.champion import Snapshot
 from tests.serving.http.standards.shapes import (
     HIP,
@@ -259,6 +262,30 @@ def test_a_card_can_be_opened_overridden_and_told_from_others(application: Any) 
     for card in cards(application, prefetch()):
         assert "links" not in card
         assert "url" not in card["source"]
+
+
+def test_a_card_leads_to_the_patients_page_where_people_sign_in_and_have_a_record(
+    application: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call: Any = SimpleNamespace(
+        runtime=application.runtime, caller=SimpleNamespace(tenant="development")
+    )
+    application.store.add(
+        "development", "P-1", 6,
+        [Observation(code="REHABCAST//FUGL_MEYER_UE", day_since_onset=6, value=20.0)],
+        actor="tests", now=datetime.now(UTC),
+    )  # fmt: skip
+    assert hooks.page_of(call, "P-1") == "", "nobody could sign in"
+    sign_in: Any = SimpleNamespace(issuer="https://login.test")
+    application.runtime.access = replace(application.runtime.access, sign_in=sign_in)
+    page = hooks.page_of(call, "P-1")
+    assert page == "https://clinic.test/pages/patients/P-1"
+    assert hooks.page_of(call, "P-2") == "", "nothing is on record to be shown"
+    assert hooks.page_of(call, PATIENT) == "", "no pseudonym of the running record"
+    monkeypatch.setattr(hooks, "page_of", lambda *_: page)
+    team, family = cards(application, prefetch())
+    assert [link["url"] for link in team["links"]] == [page, "https://clinic.test/about"]
+    assert page not in str(family), "what a family is shown leads to no record"
 
 
 # --- feedback ----------------------------------------------------------------------------------

@@ -35,6 +35,16 @@ MORE = {"plan-1-name": "More <b>first</b>", "plan-1-hours-therapy": "9", "plan-1
 LATER = {"plan-2-hours-therapy": "7", "plan-2-start": "2", "plan-2-before": "3.5"}
 
 
+def of_ten(chance: float) -> str:
+    """Say a chance as a clinician reads it: as people of ten, with per cent, never as certain."""
+    percent, tenths = round(100 * chance), round(10 * chance)
+    if percent in {0, 100}:
+        return "more than 9 of 10 (over 99%)" if percent else "fewer than 1 of 10 (under 1%)"
+    if tenths in {0, 10}:
+        return f"{'more than 9' if tenths else 'fewer than 1'} of 10 ({percent}%)"
+    return f"{tenths} of 10 ({percent}%)"
+
+
 def text_of(page: str) -> str:
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", page)))
 
@@ -103,12 +113,19 @@ def test_plans_are_compared_with_the_numbers_of_the_route(
     for plan in (more, later):
         (at,) = (each for each in plan.horizons if each.weeks == found.weeks)
         low, high = f"{at.difference.low_80:+.1f}", f"{at.difference.high_80:+.1f}"
-        row = said[said.rindex(f"{plan.name} {plan.minutes_a_week / 60:.3g}") :]
+        # The table by week begins with the same name: the row before is that of the comparison.
+        start = said.index(f"{plan.name} {plan.minutes_a_week / 60:.3g}")
+        row = said[start : start + 400]
+        better, worse = at.difference.chance_important, at.difference.chance_importantly_worse
+        chances = f"{of_ten(better)} {of_ten(worse)}"
+        assert f"{low} to {high} {chances}" in row, row
         assert f"{at.difference.mean:+.1f} {low} to {high}" in row
         assert f"{at.median:.0f} {at.low_80:.0f}\u2013{at.high_80:.0f}" in row
-    assert "chance of an important difference: fewer than 1 of 10" in said
+        assert f"chance of an important difference: {of_ten(better)}." in said
     (pair,) = (each for each in found.comparisons if each.other == more.name)
-    assert f"Plan 2 {more.name} {pair.difference.mean:+.1f}" in said
+    pair_row = said[said.index(f"Plan 2 {more.name} {pair.difference.mean:+.1f}") :][:200]
+    of_pair = (pair.difference.chance_important, pair.difference.chance_importantly_worse)
+    assert " ".join(map(of_ten, of_pair)) in pair_row
     assert "<b>first" not in page
     assert 'value="3,5"' in page, "what was typed stays in the form"
     details = on_record(runtime, "forecast")[-1]["details"]
@@ -200,13 +217,13 @@ def test_next_weeks_dose_is_accepted_changed_and_rejected(
     clinician: Browser, runtime: Runtime
 ) -> None:
     decided = [
-        ({"decision": "accept", "hours": "", "reason": ""}, "accepted", "accept."),
+        ({"decision": "accept", "hours": "", "reason": ""}, "accepted", None),
         ({"decision": "change", "hours": "3,6", "reason": "Tired."}, "overridden",
-         "change to 3.6 hours a week. Tired."),
+         3.6),
         ({"decision": "reject", "hours": "", "reason": "A cold."}, "overridden",
-         "reject. A cold."),
+         None),
     ]  # fmt: skip
-    for form, outcome, reason in decided:
+    for form, outcome, hours in decided:
         page = clinician.send(PAGE, WELL, on=PAGE).text
         dose = last_answer(runtime).next_week
         assert dose is not None
@@ -221,7 +238,8 @@ def test_next_weeks_dose_is_accepted_changed_and_rejected(
         assert "next week's dose is on record" in text_of(done.text)
         said = on_record(runtime, "feedback")[-1]
         assert (said["details"]["about"], said["details"]["outcome"]) == (told[1], outcome)
-        assert said["content"]["reason"] == f"next week's dose: {reason}"
+        assert said["content"]["reason"] == form["reason"]
+        assert said["content"].get("hours_a_week") == hours
 
 
 @pytest.mark.parametrize(

@@ -24,14 +24,8 @@ from contracts.observation import Observation
 from contracts.predictions import CANDIDATE, MODEL, QUANTILE_COLUMNS, STATUS, TRUTH
 from contracts.task import Task
 from inference.matching.tables import MonitoringTables
-from serving.state.evidence.counting import (
-    Followed,
-    close_weeks,
-    counted,
-    tables_until,
-    take_in,
-    week_of,
-)
+from serving.state.evidence.accounts import counted, week_of
+from serving.state.evidence.counting import Followed, close_weeks, tables_until, take_in
 from serving.state.forecast_log import ForecastEntry, append
 from serving.state.privacy import erase, forget
 from serving.state.store import Store

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.twin.sensitivity import effective_sample_size
-from training.effects.average import Estimate, by_cluster, ratio_and_error
-from training.effects.nuisances import FEWEST, LEAST_CHANCE
+from support.effects.average import Estimate, by_cluster, ratio_and_error
+from support.effects.nuisances import FEWEST, LEAST_CHANCE
 
 Array = NDArray[np.float64]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.effects.nuisances import FEWEST, action_chances, cross_fit, folds, support
+from support.effects.nuisances import FEWEST, action_chances, cross_fit, folds, support
 
 
 def test_a_cluster_is_never_divided_and_folds_are_as_large_as_each_other() -> None:

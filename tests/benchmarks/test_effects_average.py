@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.effects.average import average_effect, clustered_mean
-from training.effects.nuisances import Nuisances, cross_fit
+from support.effects.average import average_effect, clustered_mean
+from support.effects.nuisances import Nuisances, cross_fit
 
 
 def test_an_effect_is_that_by_hand() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from training.effects.nuisances import Nuisances
+from support.effects.nuisances import Nuisances
 
 Array = NDArray[np.float64]
 

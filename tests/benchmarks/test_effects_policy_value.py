@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.effects.policy_value import Trust, bootstrap_t, policy_value
+from support.effects.policy_value import Trust, bootstrap_t, policy_value
 
 
 def simulated(number: int, away: float, seed: int) -> tuple[np.ndarray, ...]:

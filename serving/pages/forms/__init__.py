@@ -9,15 +9,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from urllib.parse import urlsplit
 
-from serving.http.decoding import RequestInvalid
+from contracts.naming.worded import Worded
+from serving.http.decoding import RequestInvalid, form_fields
 from serving.http.refusals import RequestRefused
-from serving.pages.page import Field
+from serving.pages.forms import uploads
+from serving.pages.page import Field, Page
 from serving.state.people.sessions import LONGEST
 from serving.state.store import Store
 
 TOKEN = "token"  # noqa: S105  (the name of a field)
-LARGEST, MOST_FIELDS = 256 * 1024, 100
+PLAIN = "application/x-www-form-urlencoded"
+LARGEST, MOST_FIELDS = 256 * 1024, 200
 """Of a form: ten thousand letters of Urdu are 60 kB as browsers send them."""
+
 FOREIGN = RequestRefused(
     403, "the form was sent from another site", "open the page here and send it again"
 )
@@ -59,9 +63,36 @@ def require_own_site(headers: Iterable[tuple[bytes, bytes]]) -> None:
         raise FOREIGN
 
 
+def largest(page: Page) -> int:
+    """Return how many bytes the form of a page may have."""
+    if page.method == "GET":
+        return 0
+    return LARGEST + (uploads.LARGEST_FORM if page.takes_file else 0)
+
+
+def sent(page: Page, content_types: Sequence[str], body: bytes) -> dict[str, str]:
+    """Read the form that was sent to a page; a file becomes fields (`serving.pages.forms.uploads`).
+
+    Raises
+    ------
+    RequestRefused, RequestInvalid
+        It is no form that the page takes.
+    """
+    kinds = [each.partition(";")[0].strip().lower() for each in content_types]
+    if kinds == [PLAIN]:
+        return form_fields(body, MOST_FIELDS)
+    if page.takes_file and kinds == [uploads.MULTIPART]:
+        return uploads.multipart_fields(content_types[0], body, MOST_FIELDS)
+    raise RequestRefused(415, "this is not a form of a page", "open the page and send it")
+
+
 def as_sent(form: Mapping[str, str]) -> list[Field]:
     """Return fields for what somebody sent who is not signed in: nothing of the record is read."""
-    return [Field(name=name, label=name, optional=True) for name in form if name != TOKEN]
+    hidden = {uploads.FILE, uploads.NAME}
+    return [
+        Field(name=name, label=name, optional=True, kind="hidden" if name in hidden else "text")
+        for name in form if name != TOKEN
+    ]  # fmt: skip
 
 
 def typed(form: Mapping[str, str], fields: Sequence[Field]) -> dict[str, str]:
@@ -78,19 +109,27 @@ def check(values: Mapping[str, str], fields: Sequence[Field]) -> None:
         Says which field is not.
     """
     for each in fields:
-        value = values[each.name]
+        value, what = values[each.name], Worded(each.label or each.name)
         if not value and not each.optional:
-            raise RequestInvalid(f"“{each.label or each.name}” is empty", "fill it in")
+            raise RequestInvalid(Worded("“%(what)s” is empty", what=what), "fill it in")
         if len(value) > each.longest:
             raise RequestInvalid(
-                f"“{each.label or each.name}” has {len(value):,} characters, and {each.longest:,}"
-                " are taken",
+                Worded(
+                    "“%(what)s” has %(count)s characters, and %(most)s are taken",
+                    what=what,
+                    count=f"{len(value):,}",
+                    most=f"{each.longest:,}",
+                ),
                 "shorten it: what you typed is still here",
             )
         if "\x00" in value:
-            raise RequestInvalid(f"“{each.label}” has a character that is no text", "delete it")
+            raise RequestInvalid(
+                Worded("“%(what)s” has a character that is no text", what=what), "delete it"
+            )
         if each.choices and value and value not in dict(each.choices):
-            raise RequestInvalid(f"“{each.label}” is none of the choices", "choose one")
+            raise RequestInvalid(
+                Worded("“%(what)s” is none of the choices", what=what), "choose one"
+            )
 
 
 def to_number(text: str, what: str) -> float:
@@ -98,9 +137,9 @@ def to_number(text: str, what: str) -> float:
     try:
         value = float(text.replace(",", ".", 1))
     except ValueError:
-        raise RequestInvalid(f"{what} is not a number", "write digits") from None
+        raise _no_number(what) from None
     if value != value or abs(value) > 1e9:
-        raise RequestInvalid(f"{what} is not a number", "write digits")
+        raise _no_number(what)
     return value
 
 
@@ -108,7 +147,10 @@ def to_whole(text: str, what: str) -> int:
     """Return a whole number from 0 on that somebody typed; refuse what is none."""
     value = to_number(text, what)
     if value != int(value) or not 0 <= value <= 40_000:
-        raise RequestInvalid(f"{what} is not a whole number from 0 on", "count the days again")
+        raise RequestInvalid(
+            Worded("%(what)s is not a whole number from 0 on", what=_called(what)),
+            "count the days again",
+        )
     return int(value)
 
 
@@ -117,7 +159,18 @@ def to_date(text: str, what: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise RequestInvalid(f"{what} is not a date", "write it as 2026-01-31") from None
+        raise RequestInvalid(
+            Worded("%(what)s is not a date", what=_called(what)), "write it as 2026-01-31"
+        ) from None
+
+
+def _no_number(what: str) -> RequestInvalid:
+    return RequestInvalid(Worded("%(what)s is not a number", what=_called(what)), "write digits")
+
+
+def _called(what: str) -> Worded:
+    """Return what a value is called, to be said in the reader's language."""
+    return what if isinstance(what, Worded) else Worded(what)
 
 
 def _signature(nonce: str, held: str, path: str) -> str:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from training.effects import meta_regression
-from training.effects.meta_regression import Mixture, Trial, fit, leave_one_out, moments
+from support.effects import meta_regression
+from support.effects.meta_regression import Mixture, Trial, fit, leave_one_out, moments
 
 WIDE = np.ones(2)
 

@@ -1,0 +1,1 @@
+"""What is seen of a version in service, as audits read it."""

@@ -1,0 +1,124 @@
+"""A clinician's own prediction, asked for before a patient's forecast is shown, and compared later.
+
+Whoever saw the forecast first cannot know any more what they would have said themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from serving.http.decoding import RequestInvalid
+from serving.pages.forms import to_number
+from serving.pages.page import HOME, Answer, Field, Visit, go
+from serving.pages.rendering import later
+from serving.pages.words import code_name, number
+from serving.state.champion import Snapshot
+from serving.state.people.predictions import Prediction, predictions, put
+
+WEEK = 7
+NEAREST_DAYS = 14
+"""How far the week that was predicted and the day that was measured may lie apart."""
+
+WITHOUT = "without"
+"""In the address of a patient's page whose reader goes on without a prediction."""
+
+Scores = Sequence[tuple[int, float]]
+
+
+def ask(
+    visit: Visit, snapshot: Snapshot, scores: Scores, day: int | None, made: Sequence[Prediction]
+) -> Answer | None:
+    """Return the page that asks for a prediction; None where none is asked for.
+
+    Parameters
+    ----------
+    scores, day
+        Days after enrolment and values so far, and today; None where it is not known.
+    """
+    is_asked = visit.runtime.predict_first and WITHOUT not in visit.query
+    if not is_asked or _is_made_today(visit, made) or not _weeks_ahead(snapshot, day):
+        return None
+    task = snapshot.served.bundle.task
+    facts: dict[str, Any] = {
+        "subject": visit.subject, "task": task.name, "scores": scores, "number": number,
+        "instrument": code_name(task.target.code), "low": task.target.low,
+        "high": task.target.high, "fields": _fields(visit, snapshot, day),
+        "values": {"task": task.name}, "simulated": snapshot.served.bundle.manifest.simulated,
+        "without": WITHOUT,
+    }  # fmt: skip
+    return Answer(template="own_prediction.html", facts=facts)
+
+
+def prediction_fields(visit: Visit) -> list[Field]:
+    """Return the fields of a prediction."""
+    snapshot = _snapshot(visit)
+    return _fields(visit, snapshot, None)
+
+
+def predict(visit: Visit) -> Answer:
+    """Put a prediction on record, and show the forecast."""
+    snapshot = _snapshot(visit)
+    target = snapshot.served.bundle.task.target
+    score = to_number(visit.form["score"], visit.say("your prediction"))
+    if not target.low <= score <= target.high:
+        raise RequestInvalid(
+            "your prediction is not on the scale", "write a score from its low to its high end"
+        )
+    visit.record()
+    put(
+        visit.runtime.store, visit.caller.tenant, visit.subject, code=target.code,
+        weeks=int(visit.form["weeks"]), score=score, actor=visit.caller.name, now=visit.now,
+        model_version=snapshot.served.audit_status.model_version,
+    )  # fmt: skip
+    task = snapshot.served.bundle.task.name
+    return go(f"{HOME}/patients/{visit.subject}?done=predicted&task={task}")
+
+
+def made_of(visit: Visit, snapshot: Snapshot) -> Sequence[Prediction]:
+    """Return the predictions of the patient in the path."""
+    code = snapshot.served.bundle.task.target.code
+    return predictions(visit.runtime.store.engine, visit.caller.tenant, visit.subject, code)
+
+
+def compared(made: Sequence[Prediction], scores: Scores) -> list[dict[str, Any]]:
+    """Return each prediction beside the forecast that followed and what was measured."""
+    return [{"made": each, "came": _measured(each.weeks * WEEK, scores)} for each in made]
+
+
+def _measured(day: int, scores: Scores) -> float | None:
+    near = [(abs(when - day), value) for when, value in scores if abs(when - day) <= NEAREST_DAYS]
+    return min(near)[1] if near else None
+
+
+def _is_made_today(visit: Visit, made: Sequence[Prediction]) -> bool:
+    today, name = visit.now.date().isoformat(), visit.caller.name
+    return any(each.date == today and each.actor == name for each in made)
+
+
+def _weeks_ahead(snapshot: Snapshot, day: int | None) -> list[int]:
+    weeks = [horizon.weeks for horizon in snapshot.served.bundle.task.horizons]
+    return [each for each in weeks if day is None or each * WEEK > day]
+
+
+def _fields(visit: Visit, snapshot: Snapshot, day: int | None) -> list[Field]:
+    target = snapshot.served.bundle.task.target
+    weeks = [
+        (str(each), visit.say("Week %(week)s", week=each)) for each in _weeks_ahead(snapshot, day)
+    ]
+    return [
+        Field(name="task", kind="hidden", longest=100),
+        Field(name="weeks", label=later("In which week after the start of rehabilitation?"),
+              kind="choice", choices=weeks),
+        Field(name="score", kind="number", longest=20, label=visit.say(
+            "Score, from %(low)s to %(high)s", low=number(target.low), high=number(target.high))),
+    ]  # fmt: skip
+
+
+def _snapshot(visit: Visit) -> Snapshot:
+    current = visit.runtime.champions.current
+    asked = visit.form.get("task", "")
+    found = next((s for s in current if s.served.bundle.task.name == asked), None)
+    if found is None:
+        raise RequestInvalid("this task is not in service now", "open the patient again")
+    return found
