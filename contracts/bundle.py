@@ -89,6 +89,7 @@ REFERENCE_MEAN, REFERENCE_COVARIANCE = "reference_mean_F", "reference_covariance
 REFERENCE_LIMIT = "reference_limit_1"
 PEOPLE_SEEN, PEOPLE_SEEN_FROM = "people_seen_DSKH", "people_seen_from_1"
 CAUTION = "people_seen_caution_1"
+BY_PEOPLE = "by_people_H"
 DOSES_SEEN, DOSES_SEEN_FROM = "doses_seen_KDSB", "doses_seen_from_1"
 COURSES_SEEN, COURSES_SEEN_FROM = "courses_seen_WDSB", "courses_seen_from_1"
 OUTCOMES, VISIT_CORRELATION, CHANCES_MOVED = "outcomes_H", "visit_correlation_1", "chances_moved_MH"

@@ -57,15 +57,14 @@ class Bundle:
         Distribution of the features of the training people on all their days.
     encoder, head, coalitions
         ONNX Runtime sessions of the graphs (`contracts.bundle`).
-    people
-        Whom it has seen, sealed (`inference.people`); None in bundles of earlier versions.
-    people_at_times
-        How they stood at each time since onset; None in bundles of earlier versions.
+    people, people_at_times
+        Whom it has seen, sealed (`inference.people`), and how they stood at each time since onset;
+        None in bundles of earlier versions.
     codes
         What those of its codes mean that rehabcast does not ship.
-    curves, doses, courses
-        The graph of the curves that a forecast consists of, and which doses of therapy people had,
-        and over the weeks that followed; None in bundles of earlier versions and of other families.
+    curves, doses, courses, by_people_H
+        The graph of a forecast's curves, which doses of therapy people had, and over the weeks that
+        followed, and what more people would settle; None in earlier bundles and other families.
     """
 
     manifest: Manifest
@@ -83,6 +82,7 @@ class Bundle:
     curves: onnxruntime.InferenceSession | None = None
     doses: DosesSeen | None = None
     courses: CoursesSeen | None = None
+    by_people_H: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,16 +155,13 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
             channels_C=manifest.channels, modality_C=manifest.channel_modalities,
             person_S=manifest.person, horizon_days_H=manifest.horizon_days,
         ),
-        calibration=_calibration(tensors, manifest),
-        reference=read_reference(tensors),
+        calibration=_calibration(tensors, manifest), reference=read_reference(tensors),
         encoder=_session(contents[names.ENCODER_FILE]), head=_session(contents[names.HEAD_FILE]),
         coalitions=_session(contents[names.COALITIONS_FILE]),
-        people=contents.get(names.PEOPLE_FILE),
-        people_at_times=read_people_at_times(contents.get(names.PROFILE_FILE)),
-        codes=codes,
-        curves=None if (graph := contents.get(names.CURVES_FILE)) is None else _session(graph),
-        doses=read_doses_seen(tensors, manifest.channels),
-        courses=read_courses_seen(tensors),
+        people_at_times=read_people_at_times(contents.get(names.PROFILE_FILE)), codes=codes,
+        curves=_session(graph) if (graph := contents.get(names.CURVES_FILE)) else None,
+        doses=read_doses_seen(tensors, manifest.channels), courses=read_courses_seen(tensors),
+        by_people_H=tensors.get(names.BY_PEOPLE), people=contents.get(names.PEOPLE_FILE),
     )  # fmt: skip
 
 

@@ -1,4 +1,9 @@
-"""Widens a range as far as few similar people leave it uncertain.
+"""What few people leave uncertain: ranges widened where few are alike, and what more would settle.
+
+A forecast is uncertain because a person's course is open, and because a model of some people is one
+of many that it could have become with others. The two add up as variances. How large the second is
+was measured where the model was trained (`training.fitting.joining.variance_by_people`), on people
+whom the networks had not seen, and is kept as its share of the whole at each horizon.
 
 Letters: B pairs, H horizons, Q quantile levels, N outcomes.
 """
@@ -9,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from contracts.forecast import MEDIAN, QUANTILE_LEVELS
+from contracts.forecast import LOWER_80, MEDIAN, QUANTILE_LEVELS, UPPER_80
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.offsets import calibrate, learn_offsets
@@ -22,6 +27,9 @@ that rests on those people alone."""
 
 FEWEST_OUTCOMES = 100
 """Without so many outcomes the caution is not learned, but full."""
+
+WIDTH_OF_ONE = 2 * float(ndtri(0.9))
+"""Width of the 80 % range of a normal distribution, in standard deviations."""
 
 Array = NDArray[np.float64]
 
@@ -97,3 +105,27 @@ def learn_caution(
         miss_NQ = truth_BH[known_BH][:, None] - calibrated_BHQ[known_BH]
         losses.append(float(np.maximum(level_Q * miss_NQ, (level_Q - 1) * miss_NQ).mean()))
     return CAUTIONS[int(np.argmin(losses))]
+
+
+def share_by_people(variance_BH: Array, quantiles_BHQ: Array, given_BH: NDArray[np.bool_]) -> Array:
+    """Return which share of the variance of a forecast is that of its median by people, (H,).
+
+    Parameters
+    ----------
+    variance_BH
+        Of each median, if other people had been learned from; score points squared.
+    quantiles_BHQ
+        The calibrated forecasts.
+    given_BH
+        Which of them are given; a horizon without any has a share of 0.
+    """
+    width_BH = quantiles_BHQ[..., UPPER_80] - quantiles_BHQ[..., LOWER_80]
+    by_people_H = np.where(given_BH, variance_BH, 0).sum(axis=0)
+    all_H = np.where(given_BH, (width_BH / WIDTH_OF_ONE) ** 2, 0).sum(axis=0)
+    share_H = np.divide(by_people_H, all_H, out=np.zeros_like(all_H), where=all_H > 0)
+    return np.asarray(share_H.clip(0, 1))
+
+
+def width_of_many(width: float, share: float) -> float:
+    """Return how wide a range would be if its model had learned from any number of people."""
+    return float(width * np.sqrt(1 - share))

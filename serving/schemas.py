@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from contracts.observation import Day, Observation, Text
 from serving.model_info import GroupCoverage, ModelInfo
 from serving.profile import DomainProfile
+from serving.settled import NextMeasurement, Uncertainty
 from serving.whatif import MAX_PLANS, LastWeeks, PlanAsked, PlanSearch, WhatIf
 
 # Where text ends with a line end, $ alone stands before it.
@@ -190,21 +191,6 @@ class RestsOn(Strict, frozen=True, kw_only=True):
     ignored_codes: list[str]
 
 
-class NextMeasurement(Strict, frozen=True, kw_only=True):
-    """What one more score would be worth: the width of the 80 % range with it, on average.
-
-    If it is measured in `days` days and nothing else is; for the same day of the calendar.
-    """
-
-    days: int
-    horizon_weeks: int
-    width_80: float | None = None
-    """Of the range now, score points; null where it is not known what a score would be worth."""
-    expected_width_80: float | None = None
-    narrower_by: float | None = None
-    why_not_known: str = ""
-
-
 class ForecastAnswer(Strict, frozen=True, kw_only=True):
     """A forecast with its reasons, or why there is none and what to do."""
 
@@ -230,6 +216,8 @@ class ForecastAnswer(Strict, frozen=True, kw_only=True):
     reasons: Reasons | None = None
     next_measurement: NextMeasurement | None = None
     """Null unless it is asked for."""
+    uncertainty: Uncertainty | None = None
+    """What would settle how much of the range; null unless `next_measurement` is asked for."""
     what_if: WhatIf | UnsetType = UNSET
     """Under other plans of therapy; absent unless it is asked for."""
     rests_on: RestsOn | None = None

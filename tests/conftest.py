@@ -243,8 +243,9 @@ def write_bundle_of(
     )  # fmt: skip
     members = Ensemble(fitted.served)
     write_bundle(
-        folder, members, fitted.calibration, batch, task, lineage, card="# Card\n", records=records
-    )
+        folder, members, fitted.calibration, batch, task, lineage, card="# Card\n", records=records,
+        by_people_H=fitted.by_people_H,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")

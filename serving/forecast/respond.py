@@ -51,7 +51,9 @@ from serving.forecast.behind import (
 from serving.forecast.dates import between_landmarks, date_of, not_used
 from serving.forecast.doubts import doubts
 from serving.forecast.explain import game_of
-from serving.forecast.measured_again.facts import in_words, next_measurement
+from serving.forecast.measured_again.facts import next_measurement
+from serving.forecast.measured_again.settled import sentences as settled_in_words
+from serving.forecast.measured_again.settled import uncertainty
 from serving.forecast.profile import profile_of
 from serving.forecast.question import Question
 from serving.forecast.reasons import reasons
@@ -172,7 +174,7 @@ def _forecast(
         if question.next_measurement
         else None
     )
-    target = bundle.task.target
+    settled = None if again is None else uncertainty(bundle, again, quantiles_1HQ[0], explained)
     return ForecastAnswer(
         status="forecast",
         subject=question.subject,
@@ -186,9 +188,10 @@ def _forecast(
         in_words=[
             *sentences(bundle, batch, behind, explained),
             *milestone_sentences(horizons[given.index(explained)], reached),
-            *([] if again is None else [in_words(again, target.code, target.step)]),
+            *settled_in_words(again, settled, bundle.task.target),
         ],
         next_measurement=again,
+        uncertainty=settled,
         what_if=what_if(question, bundle, batch, quantiles_1HQ, explained, given),
         reasons=None if game is None else reasons(question, game, explained),
         rests_on=rests_on(bundle, batch, question.observations),

@@ -11,7 +11,14 @@ from scipy.stats import norm
 from contracts.forecast import LOWER_80, MEDIAN, QUANTILE_LEVELS, UPPER_80
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from inference.widening import CAUTIONS, FULL_CAUTION, learn_caution, widened
+from inference.widening import (
+    CAUTIONS,
+    FULL_CAUTION,
+    learn_caution,
+    share_by_people,
+    widened,
+    width_of_many,
+)
 
 QUANTILES = np.tile(30 + 5 * norm.ppf(QUANTILE_LEVELS), (1, 1, 1))
 
@@ -59,3 +66,15 @@ def test_the_caution_is_what_the_outcomes_of_the_sparse_ask_for(
     assert (caution > min(CAUTIONS)) == (spread > 5)
     few = np.full(shape, np.nan, dtype=np.float32)
     assert learn_caution(raw_BHQ, similar_BH, people, few, task) == FULL_CAUTION
+
+
+@given(st.floats(0, 20), st.floats(0.1, 20))
+def test_the_share_by_people_takes_back_what_they_added(by_people: float, by_course: float) -> None:
+    """A range of a course's spread and of a median's by people becomes that of the course alone."""
+    spread = np.hypot(by_people, by_course)
+    quantiles_BHQ = np.tile(30 + spread * norm.ppf(QUANTILE_LEVELS), (7, 2, 1))
+    given_BH = np.tile([True, False], (7, 1))
+    share_H = share_by_people(np.full((7, 2), by_people**2), quantiles_BHQ, given_BH)
+    assert share_H[1] == 0
+    width = float(quantiles_BHQ[0, 0, UPPER_80] - quantiles_BHQ[0, 0, LOWER_80])
+    assert width_of_many(width, share_H[0]) == pytest.approx(2 * norm.ppf(0.9) * by_course)

@@ -23,8 +23,9 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.calibration import Calibration, learn_calibration
 from inference.similar import given_by_others
+from inference.widening import share_by_people
 from training.fitting.config import TrainingConfig
-from training.fitting.joining import best_joined, join, raw_quantiles
+from training.fitting.joining import best_joined, join, raw_quantiles, variance_by_people
 from training.fitting.network_fit import Weights, fit_network, learning_curve
 from training.models import Fit, Predict
 from training.models.layers.network import Network
@@ -53,6 +54,8 @@ class CrossFit:
         Their chances of the milestones by the assessments that took place, (B, H) by name.
     out_of_fold_given_BH
         Which of them a service would give that had seen everybody else.
+    by_people_H
+        Which share of a forecast's variance is that other people could have been learned from.
     judging
         How many networks made each of them, and how they were joined.
     curves
@@ -65,6 +68,7 @@ class CrossFit:
     uncalibrated_BHQ: NDArray[np.float64]
     out_of_fold_chances: dict[str, NDArray[np.float64]]
     out_of_fold_given_BH: NDArray[np.bool_]
+    by_people_H: NDArray[np.float64]
     judging: Judging
     curves: Mapping[str, list[dict[str, float]]]
 
@@ -154,13 +158,16 @@ def crossfit(
     joined, raw_BHQ = best_joined(unseen, fold_B, batch, task)
     records = batch if records is None else records
     out_of_fold_BHQ, out_of_fold_chances = _out_of_fold(batch, records, raw_BHQ, fold_of, task)
+    given_BH = given_by_others(records, batch, task)
+    variance_BH = variance_by_people(unseen, fold_B, batch)
     return CrossFit(
         served=join(members, joined),
         calibration=learn_calibration(raw_BHQ, batch, records, task),
         out_of_fold_BHQ=out_of_fold_BHQ,
         uncalibrated_BHQ=raw_BHQ,
         out_of_fold_chances=out_of_fold_chances,
-        out_of_fold_given_BH=given_by_others(records, batch, task),
+        out_of_fold_given_BH=given_BH,
+        by_people_H=share_by_people(variance_BH, out_of_fold_BHQ, given_BH),
         judging=Judging(
             folds=config.folds,
             members=len(members),

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from contracts.bundle import FORECASTS, WEIGHTS, Joined
-from contracts.forecast import QUANTILE_LEVELS
+from contracts.forecast import MEDIAN, QUANTILE_LEVELS
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.readings import covering_both, steadied
@@ -83,3 +83,38 @@ def best_joined(
     one, mean = (mean_crps(batch.truth_BH, raw[joined]) for joined in (WEIGHTS, FORECASTS))
     chosen: Joined = WEIGHTS if one <= (1 + ACCEPTED_LOSS) * mean else FORECASTS
     return chosen, raw[chosen]
+
+
+def variance_by_people(
+    unseen: Mapping[int, Sequence[Network]], fold_B: NDArray[np.int_], batch: SequenceBatch
+) -> NDArray[np.float64]:
+    """Return how far each median would vary if other people had been learned from, (B, H).
+
+    Score points squared. The members that never saw a fold lack one further fold each, so their
+    forecasts of it are a jackknife.
+
+    Parameters
+    ----------
+    unseen
+        The members that were trained without each fold.
+    """
+    variance_BH = np.empty(batch.truth_BH.shape)
+    for fold, members in unseen.items():
+        own_B = fold_B == fold
+        own = batch.take(own_B)
+        variance_BH[own_B] = jackknife_variance(
+            np.stack([forward(member, own)[..., MEDIAN] for member in members])
+        )
+    return variance_BH
+
+
+def jackknife_variance(estimate_GN: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the variance of estimates that are learned from G + 1 groups of people, (N,).
+
+    Each of the G estimates is learned from all but two groups: one is left out by all of them, the
+    other by this one alone. The delete-a-group jackknife (Tukey 1958; Kott 2001) gives the variance
+    of what is learned from G groups; that from G + 1 is smaller by G / (G + 1), as variances fall
+    with the number of people.
+    """
+    groups = len(estimate_GN)
+    return np.asarray((groups - 1) * groups / (groups + 1) * estimate_GN.var(axis=0))

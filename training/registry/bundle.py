@@ -60,6 +60,7 @@ def write_bundle(
     card: str,
     records: SequenceBatch | None = None,
     codes: Additions = NOTHING,
+    by_people_H: NDArray[np.float64] | None = None,
 ) -> Manifest:
     """Write a bundle into an empty folder and check that its graphs agree with the network.
 
@@ -74,6 +75,8 @@ def write_bundle(
         of the sample.
     codes
         What those codes mean that the model is about and rehabcast does not ship.
+    by_people_H
+        As of the cross-fit; None where it was not measured.
 
     Raises
     ------
@@ -99,6 +102,8 @@ def write_bundle(
     if (doses := learn_doses_seen(sample if records is None else records, task)) is not None:
         arrays[names.DOSES_SEEN] = doses.count_KDSE
         arrays[names.DOSES_SEEN_FROM] = np.array([doses.first_place])
+    if by_people_H is not None:
+        arrays[names.BY_PEOPLE] = by_people_H
     if (courses := learn_courses_seen(sample if records is None else records, task)) is not None:
         arrays[names.COURSES_SEEN] = courses.count_WDSE
         arrays[names.COURSES_SEEN_FROM] = np.array([courses.first_place])

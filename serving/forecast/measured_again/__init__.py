@@ -1,1 +1,1 @@
-"""What one more score of a patient would be worth: how much narrower the range would be."""
+"""What would make a patient's range narrower: one more score, or more people to learn from."""

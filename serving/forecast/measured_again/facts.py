@@ -9,7 +9,7 @@ from contracts.sequences import SequenceBatch
 from contracts.vocabulary.changes import amount_in_words
 from inference.bundle import Bundle
 from serving.forecast.measured_again.worth import DAYS, Unknown, worth_measuring
-from serving.schemas import NextMeasurement
+from serving.settled import NextMeasurement
 
 WHY = {
     Unknown.NO_LATER_FORECAST: "this model gives no forecast so late",
@@ -49,7 +49,7 @@ def in_words(fact: NextMeasurement, code: str, step: float) -> str:
         days, why = fact.days, fact.why_not_known
         return f"Nobody can say what measuring again in {days} days would tell: {why}."
     start = f"Measured again in {fact.days} days, the 80 % range for week {fact.horizon_weeks}"
-    now, then, less = (_rounded(points, step) for points in (now, then, less))
+    now, then, less = (rounded(points, step) for points in (now, then, less))
     if less <= 0:
         return f"{start} would be no narrower on average ({now:g} wide now)."
     return (
@@ -58,6 +58,6 @@ def in_words(fact: NextMeasurement, code: str, step: float) -> str:
     )
 
 
-def _rounded(points: float, step: float) -> float:
-    """Round to whole steps, or to two digits where there are none."""
+def rounded(points: float, step: float) -> float:
+    """Round score points to whole steps, or to two digits where there are none."""
     return round(points / step) * step if step else float(f"{points:.2g}")

@@ -13,7 +13,14 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.fitting import joining
 from training.fitting.config import TrainingConfig
-from training.fitting.joining import averaged, best_joined, join, raw_quantiles
+from training.fitting.joining import (
+    averaged,
+    best_joined,
+    jackknife_variance,
+    join,
+    raw_quantiles,
+    variance_by_people,
+)
 from training.fitting.network_fit import fit_network, forward
 from training.models.layers.network import Network
 from training.scores import mean_crps
@@ -90,3 +97,26 @@ def test_networks_that_started_apart_are_not_made_one(
     ]
     fold_B = np.zeros(len(batch), dtype=np.int_)
     assert best_joined({0: apart}, fold_B, batch, task)[0] == FORECASTS
+
+
+@pytest.mark.parametrize("folds", [3, 5])
+def test_the_jackknife_finds_the_variance_of_a_mean_by_who_was_asked(folds: int) -> None:
+    """Of 60 people with a variance of 9 a mean has one of 9 / 60, whichever fold is looked at."""
+    generator = np.random.default_rng(folds)
+    person_RFN = generator.normal(0, 3, (4_000, folds, 60 // folds))
+    # Fold 0 is the one that no member has seen; each lacks one of the others as well.
+    means = [
+        np.delete(person_RFN, [0, other], axis=1).mean(axis=(1, 2)) for other in range(1, folds)
+    ]
+    said_R = jackknife_variance(np.stack(means))
+    assert said_R.mean() == pytest.approx(9 / 60, rel=0.05)
+
+
+def test_members_that_agree_leave_nothing_to_more_people(
+    batch: SequenceBatch, members: list[Network]
+) -> None:
+    fold_B = batch.subject_B % 2
+    apart = variance_by_people({0: members, 1: members[::-1]}, fold_B, batch)
+    assert (apart > 0).mean() > 0.9
+    alike = variance_by_people({0: members[:1] * 2, 1: members[:1] * 2}, fold_B, batch)
+    assert not alike.any()

@@ -12,7 +12,8 @@ from serving.forecast.audit_status import ServedModel
 from serving.forecast.measured_again.facts import in_words
 from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import respond
-from serving.schemas import ForecastAnswer, NextMeasurement
+from serving.schemas import ForecastAnswer
+from serving.settled import NextMeasurement
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 ARM = "REHABCAST//FUGL_MEYER_UE"
@@ -44,7 +45,8 @@ def test_only_who_asks_is_told_and_the_forecast_stays_the_same(served: ServedMod
     assert silent.next_measurement is None
     assert asked.next_measurement is not None
     assert asked.horizons == silent.horizons
-    assert asked.in_words[:-1] == silent.in_words
+    assert silent.uncertainty is None
+    assert asked.in_words[:-2] == silent.in_words
 
 
 def test_the_fact_is_of_the_horizon_that_is_explained(served: ServedModel) -> None:
@@ -66,7 +68,7 @@ def test_late_in_the_course_it_is_said_why_it_is_not_known(served: ServedModel) 
     assert given.next_measurement is not None
     assert given.next_measurement.narrower_by is None
     assert given.next_measurement.expected_width_80 is None
-    assert "this model gives no forecast so late" in given.in_words[-1]
+    assert "this model gives no forecast so late" in given.in_words[-2]
 
 
 @pytest.mark.parametrize(
