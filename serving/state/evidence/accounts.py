@@ -66,8 +66,8 @@ class Noted:
     text: str
 
 
-Note = Callable[[sa.Connection, Sequence[OnRecord], int], Mapping[Person, Noted]]
-"""Notes those who count, of some answers, one a person, after the week that is closed."""
+Note = Callable[[sa.Connection, Sequence[OnRecord]], Mapping[Person, Noted]]
+"""Notes those who count, of some answers, one a person."""
 
 SumsOf = Callable[[sa.Connection, int, Sequence[str]], Sums]
 """What a week adds, from what was noted of its people."""
@@ -177,7 +177,7 @@ def _take_some(
             )
         )  # fmt: skip
     added = 0
-    for noted in _noted(connection, account, note, after, upto, closed):
+    for noted in _noted(connection, account, note, after, upto):
         rows = [
             {
                 "service": account.name, "tenant": tenant, "subject": subject,
@@ -193,7 +193,7 @@ def _take_some(
 
 
 def _noted(
-    connection: sa.Connection, account: Account, note: Note, after: int, upto: int, closed: int
+    connection: sa.Connection, account: Account, note: Note, after: int, upto: int
 ) -> Iterator[Mapping[Person, Noted]]:
     """Yield those who count; who does not by one answer may by the next."""
     waiting = given_to(
@@ -202,7 +202,7 @@ def _noted(
     )  # fmt: skip
     while waiting:
         some = contents_of(connection, [numbers[0] for numbers in waiting.values()])
-        if noted := note(connection, some, closed):
+        if noted := note(connection, some):
             yield noted
         waiting = {
             person: numbers[1:]

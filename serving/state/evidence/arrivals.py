@@ -143,7 +143,7 @@ def close_weeks(store: Store, asked: Asked, now: date, compared: Compared) -> in
 
 
 def _came(
-    asked: Asked, connection: sa.Connection, some: Sequence[OnRecord], closed: int
+    asked: Asked, connection: sa.Connection, some: Sequence[OnRecord]
 ) -> Mapping[Person, Noted]:
     withdrawn = withdrawn_among(connection, [(each.tenant, each.subject) for each in some])
     answers = {

@@ -133,7 +133,7 @@ def tables_until(store: Store, followed: Followed, now: date) -> MonitoringTable
 
 
 def _awaited(
-    followed: Followed, connection: sa.Connection, some: Sequence[OnRecord], closed: int
+    followed: Followed, connection: sa.Connection, some: Sequence[OnRecord]
 ) -> Mapping[Person, Noted]:
     noted = {}
     for forecast in given_in(some, followed.model_version):
