@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.exercise.frame import HALF_TURN, MIRROR, as_right, upright
+from features.exercise.frame import HALF_TURN, as_right, handedness, upright
 from features.exercise.motion import RATE_HZ
 from features.exercise.repetitions import repetitions
 from features.exercise.windows import channels, moments, windows
-from inference.exercise.recognise import OTHER_SIDE
+from inference.exercise.recognise import other_side
 from inference.exercise.recogniser import WITH, Recogniser
 from inference.exercise.templates import Template
 from support import shoulder
@@ -89,7 +89,7 @@ def _recognition(
         np.concatenate([[name] * len(part) for part, name in parts]),
     )
     rows: list[dict[str, object]] = []
-    nearer: dict[str, list[float]] = {"left": [], "right": []}
+    sides: dict[str, list[tuple[float, float]]] = {"left": [], "right": []}
     head = model.heads[WITH]
     for one in own:
         about = {"exercise": one.exercise, "side": one.side}
@@ -117,18 +117,15 @@ def _recognition(
                      "right": _likeliest(model, framed(one), False) == one.exercise})  # fmt: skip
         found = model.recognise(framed(one), with_rotation=True)
         rows.append({**about, "question": "true set kept", "right": found.exercise is not None})
-        mirrored = model.recognise(
-            upright(as_right(one.values_T6, one.side) * MIRROR), with_rotation=True
-        )
-        nearer[one.side].append(mirrored.distance / found.distance)
-    for side, ratios in nearer.items():
-        # The declared side of a recording of all of a person's sets, and the other one.
-        for question, refused, wanted in (
-            ("side: right one kept", np.median(ratios) < OTHER_SIDE, False),
-            ("side: wrong one refused", np.median(1 / np.array(ratios)) < OTHER_SIDE, True),
+        if found.exercise is not None:
+            sides[one.side].append((handedness(framed(one)), model.handedness(found.exercise)))
+    for side, pairs in sides.items():
+        handed, usual = np.array(pairs).T
+        for question, right in (
+            ("side: right one kept", not other_side(handed, usual)),
+            ("side: wrong one refused", other_side(-handed, usual)),
         ):
-            rows.append({"exercise": "all", "side": side, "question": question,
-                         "right": refused == wanted})  # fmt: skip
+            rows.append({"exercise": "all", "side": side, "question": question, "right": right})
     return rows
 
 

@@ -14,7 +14,7 @@ from training.exercise.fit import LabelledSet
 START = np.datetime64("2026-03-02T10:00:00", "ns")
 SHAPES = {
     "raise": Shape(axis=(0.0, 1.0, 0.0), held=(-1.0, 0.0, 0.0)),
-    "turn": Shape(axis=(0.0, 0.8, 0.6), held=(-0.1, 0.9, 0.42)),
+    "turn": Shape(axis=(0.0, 0.8, 0.6), held=(-0.3, 0.85, 0.43)),
     "swing": Shape(axis=(0.0, 0.0, 1.0), held=(-0.8, 0.6, 0.0)),
 }
 RANGES = {"raise": 120.0, "turn": 80.0, "swing": 40.0}
@@ -25,10 +25,10 @@ def movement(
 ) -> NDArray[np.float32]:
     generator = np.random.default_rng(100 * person + len(exercise))
     made = simulated_set(
-        count, generator, range_deg=RANGES[exercise] * generator.uniform(0.85, 1.15),
+        count, generator, range_deg=RANGES[exercise] * generator.uniform(0.92, 1.08),
         seconds=generator.uniform(1.6, 2.6), shape=SHAPES[exercise],
     )  # fmt: skip
-    turn = Rotation.from_rotvec(generator.normal(0, 0.08, 3))
+    turn = Rotation.from_rotvec(generator.normal(0, 0.05, 3))
     values_T6 = np.hstack([turn.apply(made.values_T6[:, :3]), turn.apply(made.values_T6[:, 3:])])
     return (values_T6 * (MIRROR if side == "left" else 1)).astype(np.float32)
 

@@ -36,9 +36,11 @@ def simulated(number: int = 60) -> dict[str, float]:
         if len(spans) != 1 or len(done) != len(made.seconds):
             continue
         right += 1
-        ranges += list(np.abs([each.range_deg for each in done] - made.range_deg))
-        times += list(np.abs([each.duration_s for each in done] / made.seconds - 1))
-        tempo += list(np.abs([each.tempo for each in done] - made.up_share))
+        ranges += list(
+            np.abs(np.array([each.range_deg for each in done], dtype=float) - made.range_deg)
+        )
+        times += list(np.abs(np.array([each.duration_s for each in done]) / made.seconds - 1))
+        tempo += list(np.abs(np.array([each.tempo for each in done]) - made.up_share))
     return {
         "sets counted right": right / number, "range, mean error deg": float(np.mean(ranges)),
         "range, 95 % within deg": float(np.quantile(ranges, 0.95)),

@@ -27,3 +27,12 @@ def upright(values_T6: Array) -> Array:
     """Return a set as recorded with the watch the usual way round."""
     along, across = values_T6[:, :2].mean(axis=0)
     return values_T6 if across - along >= 0 else values_T6 * HALF_TURN
+
+
+def handedness(values_T6: Array) -> float:
+    """Return which hand a set in the frame of a right wrist looks like: its mirror image has -this.
+
+    The product of gravity along and across the forearm, which half a turn of the watch leaves.
+    """
+    along, across = values_T6[:, :2].mean(axis=0)
+    return float(along * across)

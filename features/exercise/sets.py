@@ -85,7 +85,8 @@ def _repeating(thin_TC: Array, rate: float) -> NDArray[np.bool_]:
     found_T = np.zeros(len(thin_TC), dtype=bool)
     for some in np.array_split(moving_S, max(1, len(moving_S) // 256)):
         for w in some[_likeness(window_WCL[some], rate) > LEAST_LIKENESS]:
-            found_T[w * hop : w * hop + samples] = True
+            # The last window speaks for what is left, too short for one of its own.
+            found_T[w * hop : w * hop + samples if w < len(window_WCL) - 1 else None] = True
     return found_T
 
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from contracts.errors import ContractError, Problem
 from contracts.exercise import ExerciseSet, SetFile, Side, Span
-from features.exercise.frame import MIRROR, as_right, upright
+from features.exercise.frame import as_right, handedness, upright
 from features.exercise.measures import measured
 from features.exercise.motion import RATE_HZ, Motion
 from features.exercise.repetitions import repetitions
 from features.exercise.sets import sets
-from inference.exercise.recogniser import Recogniser, Recognition
+from inference.exercise.recogniser import Recogniser
 from inference.exercise.templates import Template
 
 Array = NDArray[np.float32]
@@ -26,8 +26,9 @@ STILL_G, STILL_DEG_S = 0.01, 1.0
 
 LEAST_REPETITIONS = 3
 AT_END_S = 1.0
-OTHER_SIDE = 0.75
-"""Share of the distance as declared at which sets are taken for the other side's (local)."""
+OTHER_SIDE, LEAST_HANDED = -0.3, 0.001
+"""Share of the usual handedness at which sets are taken for the other hand's, and the least mean
+square of the usual one (g^4) by which hands can be told (local)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,21 +67,21 @@ def recognise(
     _require_movement(motions)
     found: list[ExerciseSet] = []
     problems: list[Problem] = []
-    of_side: list[tuple[Recognition, Recognition]] = []
+    handed: list[float] = []
+    usual: list[float] = []
     for motion in motions:
         for first, last in sets(motion.values_T6):
             values_T6 = motion.values_T6[first:last]
             done = measured(values_T6, repetitions(values_T6))
             if len(done) < LEAST_REPETITIONS:
                 continue
-            right_T6 = as_right(values_T6, side)
-            what, mirrored = (
-                recogniser.recognise(
-                    upright(each), with_rotation=motion.has_rotation, templates=templates
-                )
-                for each in (right_T6, right_T6 * MIRROR)
+            right_T6 = upright(as_right(values_T6, side))
+            what = recogniser.recognise(
+                right_T6, with_rotation=motion.has_rotation, templates=templates
             )
-            of_side.append((what, mirrored))
+            if what.exercise in recogniser.exercises:
+                handed.append(handedness(right_T6))
+                usual.append(recogniser.handedness(what.exercise))
             start, end = (_local(motion, place) for place in (first, last))
             found.append(
                 ExerciseSet(
@@ -90,7 +91,7 @@ def recognise(
             )  # fmt: skip
             if last >= len(motion.values_T6) - AT_END_S * RATE_HZ:
                 problems.append(_cut(name, start))
-    _require_side(of_side, side)
+    _require_side(handed, usual, side)
     spans = tuple(Span(start=_local(each, 0), end=_local(each, len(each.values_T6)))
                   for each in motions)  # fmt: skip
     file = SetFile(sets=tuple(found), recorded=spans, simulated=recogniser.simulated)
@@ -123,13 +124,25 @@ def _require_movement(motions: Sequence[Motion]) -> None:
     )
 
 
-def _require_side(of_side: Sequence[tuple[Recognition, Recognition]], side: Side) -> None:
-    """Refuse a recording whose sets are nearer to what is known as if of the other side."""
-    nearer = [mirrored.distance / max(what.distance, 1e-9) for what, mirrored in of_side]
-    if nearer and float(np.median(nearer)) < OTHER_SIDE:
+def other_side(handed: Sequence[float], usual: Sequence[float]) -> bool:
+    """Return whether sets look like those of the other hand.
+
+    Parameters
+    ----------
+    handed, usual
+        Handedness of each set, and that of its exercise.
+    """
+    weight = float(np.square(usual).sum())
+    if not len(usual) or weight < LEAST_HANDED * len(usual):
+        return False
+    return float(np.dot(handed, usual)) / weight < OTHER_SIDE
+
+
+def _require_side(handed: Sequence[float], usual: Sequence[float], side: Side) -> None:
+    if other_side(handed, usual):
         other = "left" if side == "right" else "right"
         raise ContractError(
-            f"it is declared as of the {side} wrist, and its {len(nearer)} set(s) are much nearer"
-            f" to what is known if done with the {other}",
+            f"it is declared as of the {side} wrist, and in its {len(handed)} known set(s) gravity"
+            f" lies as on the {other}",
             "correct the placement in the map, or how the watch is worn",
         )

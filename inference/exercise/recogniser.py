@@ -66,6 +66,8 @@ class Head:
         Ridge.
     space_FD, centre_ED
         Where sets lie, and the centre of each exercise.
+    handed_E
+        Mean handedness of each exercise (`features.exercise.frame`).
     sharpness
         What turns scores into the share that are right.
     limit, template_limit
@@ -79,6 +81,7 @@ class Head:
     base_E: Array
     space_FD: Array
     centre_ED: Array
+    handed_E: Array
     sharpness: float
     limit: float
     template_limit: float
@@ -122,6 +125,10 @@ class Recogniser:
         head = self.heads[WITH if with_rotation else WITHOUT]
         features_WF = head.standardised(values_T6, with_rotation=with_rotation)
         return np.asarray(features_WF.mean(axis=0) @ head.space_FD, dtype=np.float64)
+
+    def handedness(self, exercise: str) -> float:
+        """Return the usual handedness of an exercise."""
+        return float(self.heads[WITH].handed_E[self.exercises.index(exercise)])
 
     def recognise(
         self, values_T6: Array, *, with_rotation: bool, templates: Sequence[Template] = ()
@@ -191,7 +198,7 @@ def read_recogniser(path: Path) -> Recogniser:
 
 
 KERNEL_PARTS = ("dilation_D", "biases_D", "uses_DKC", "bias_KF")
-HEAD_PARTS = ("level_F", "spread_F", "weight_FE", "base_E", "space_FD", "centre_ED")
+HEAD_PARTS = ("level_F", "spread_F", "weight_FE", "base_E", "space_FD", "centre_ED", "handed_E")
 LIMITS = ("sharpness", "limit", "template_limit")
 
 
@@ -218,6 +225,6 @@ def _head(tensors: Mapping[str, NDArray[Any]], name: str) -> Head:
     return Head(
         kernels=kernels, level_F=part("level_F"), spread_F=part("spread_F"),
         weight_FE=part("weight_FE"), base_E=part("base_E"), space_FD=part("space_FD"),
-        centre_ED=part("centre_ED"), sharpness=sharpness, limit=limit,
+        centre_ED=part("centre_ED"), handed_E=part("handed_E"), sharpness=sharpness, limit=limit,
         template_limit=template_limit,
     )  # fmt: skip

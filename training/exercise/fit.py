@@ -20,7 +20,7 @@ from scipy.spatial.transform import Rotation
 
 from contracts.errors import ContractError
 from features.exercise import kernels
-from features.exercise.frame import as_right, upright
+from features.exercise.frame import as_right, handedness, upright
 from features.exercise.windows import channels, moments, windows
 from inference.exercise.recogniser import WITH, WITHOUT, Head, clipped
 
@@ -59,9 +59,10 @@ class LabelledSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledWindows:
-    """Features of windows, and of what set, exercise, person they are; whether as recorded."""
+    """Features of windows, the handedness of their set, and which; whether as recorded."""
 
     raw_WF: Array
+    handed_W: Array
     set_W: NDArray[np.int64]
     exercise_W: NDArray[np.int64]
     person_W: NDArray[np.int64]
@@ -73,9 +74,9 @@ class LabelledWindows:
         kept_W = self.exercise_W != exercise
         number_W = self.exercise_W[kept_W]
         return replace(
-            self, raw_WF=self.raw_WF[kept_W], set_W=self.set_W[kept_W],
-            exercise_W=number_W - (number_W > exercise), person_W=self.person_W[kept_W],
-            recorded_W=self.recorded_W[kept_W],
+            self, raw_WF=self.raw_WF[kept_W], handed_W=self.handed_W[kept_W],
+            set_W=self.set_W[kept_W], exercise_W=number_W - (number_W > exercise),
+            person_W=self.person_W[kept_W], recorded_W=self.recorded_W[kept_W],
         )  # fmt: skip
 
     @property
@@ -85,26 +86,39 @@ class LabelledWindows:
         return np.where(self.exercise_W[:, None] == every, 1.0, -1.0).astype(np.float32)
 
     def sets(self, z_WF: Array, main_FP: NDArray[np.float64]) -> _Sets:
-        """Return where the sets lie along the main components."""
+        """Return where the sets as recorded, and a few repetitions of each, lie."""
         numbers, first = np.unique(self.set_W, return_index=True)
-        mean_SF = np.array([z_WF[self.set_W == number].mean(axis=0) for number in numbers])
+        means, parts, of_part = [], [], []
+        for number, person in zip(numbers, self.person_W[first], strict=True):
+            own_WP = z_WF[(self.set_W == number) & self.recorded_W] @ main_FP
+            means.append(own_WP.mean(axis=0))
+            whole = len(own_WP) // SHOWN * SHOWN
+            shown_RP = own_WP[:whole].reshape(-1, SHOWN, own_WP.shape[1]).mean(axis=1)
+            parts.append(shown_RP - means[-1])
+            of_part += [person] * len(shown_RP)
         return _Sets(
-            place_SP=mean_SF @ main_FP, exercise_S=self.exercise_W[first],
-            person_S=self.person_W[first],
+            place_SP=np.array(means), exercise_S=self.exercise_W[first],
+            person_S=self.person_W[first], part_RP=np.concatenate(parts),
+            person_R=np.array(of_part),
         )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sets:
+    """Where sets lie, and how far from it a few repetitions of them do; whose they are."""
+
     place_SP: NDArray[np.float64]
     exercise_S: NDArray[np.int64]
     person_S: NDArray[np.int64]
+    part_RP: NDArray[np.float64]
+    person_R: NDArray[np.int64]
 
     def without(self, person: int) -> _Sets:
-        kept_S = self.person_S != person
+        kept_S, kept_R = self.person_S != person, self.person_R != person
         return _Sets(
             place_SP=self.place_SP[kept_S], exercise_S=self.exercise_S[kept_S],
-            person_S=self.person_S[kept_S],
+            person_S=self.person_S[kept_S], part_RP=self.part_RP[kept_R],
+            person_R=self.person_R[kept_R],
         )  # fmt: skip
 
 
@@ -144,7 +158,7 @@ def labelled_windows(
     """Return the features of the windows of sets and of their copies."""
     generator = np.random.default_rng(seed)
     people = sorted({each.person for each in labelled})
-    made, about = [], []
+    made, about, handed = [], [], []
     for number, each in enumerate(labelled):
         right_T6 = as_right(each.values_T6, each.side)
         for copy in range(COPIES + 1):
@@ -152,13 +166,15 @@ def labelled_windows(
             made.append(windows(channels(values_T6, with_rotation=with_rotation)))
             row = (number, exercises.index(each.exercise), people.index(each.person), copy == 0)
             about += [row] * len(made[-1])
+            handed += [handedness(values_T6)] * len(made[-1])
     window_WCT = np.concatenate(made)
     about_WN = np.array(about, dtype=np.int64)
     fitted = kernels.fit(window_WCT[about_WN[:, 3] == 1], FEATURES, generator)
     return LabelledWindows(
         raw_WF=np.hstack([fitted.features(window_WCT), moments(window_WCT)]),
-        set_W=about_WN[:, 0], exercise_W=about_WN[:, 1], person_W=about_WN[:, 2],
-        recorded_W=about_WN[:, 3] == 1, kernels=fitted,
+        handed_W=np.array(handed, dtype=np.float32), set_W=about_WN[:, 0],
+        exercise_W=about_WN[:, 1], person_W=about_WN[:, 2], recorded_W=about_WN[:, 3] == 1,
+        kernels=fitted,
     )  # fmt: skip
 
 
@@ -193,12 +209,12 @@ def fit_head(found: LabelledWindows) -> Head:
     people = np.unique(found.person_W)
     own_W = {person: found.person_W == person for person in people}
     shared = {person: _sums(z_WF[of_W], found.aim_WE[of_W]) for person, of_W in own_W.items()}
-    whole = tuple(sum(parts) for parts in zip(*shared.values(), strict=True))
+    whole = [np.sum(parts, axis=0) for parts in zip(*shared.values(), strict=True)]
     main_FP = np.linalg.eigh(whole[0])[1][:, ::-1][:, :COMPONENTS]
     sets = found.sets(z_WF, main_FP)
     scores, truths, away, demonstrated = [], [], [], []
     for person, of_W in own_W.items():
-        rest = tuple(a - b for a, b in zip(whole, shared[person], strict=True))
+        rest = [a - b for a, b in zip(whole, shared[person], strict=True)]
         weight_FE, base_E = _ridge(*rest)
         whitening_PD, centre_ED = _space(sets.without(person))
         for number in np.unique(found.set_W[of_W & found.recorded_W]):
@@ -218,19 +234,22 @@ def fit_head(found: LabelledWindows) -> Head:
         base_E=base_E.astype(np.float32),
         space_FD=(main_FP @ whitening_PD).astype(np.float32),
         centre_ED=centre_ED.astype(np.float32),
+        handed_E=np.array([
+            found.handed_W[found.exercise_W == e].mean() for e in range(len(centre_ED))
+        ], dtype=np.float32),
         sharpness=_sharpness(np.array(scores), np.array(truths)),
         limit=float(np.quantile(away, 1 - LOST)),
         template_limit=float(np.quantile(demonstrated, 1 - LOST)),
     )  # fmt: skip
 
 
-def _sums(z_WF: Array, aim_WE: Array) -> tuple[NDArray[np.float64], ...]:
+def _sums(z_WF: Array, aim_WE: Array) -> list[NDArray[np.float64]]:
     """Return what ridge needs of some windows: sums of products, and counts."""
-    return tuple(
+    return [
         part.astype(np.float64)
         for part in (z_WF.T @ z_WF, z_WF.T @ aim_WE, z_WF.sum(axis=0), aim_WE.sum(axis=0),
                      np.array([len(z_WF)], dtype=np.float32))
-    )  # fmt: skip
+    ]  # fmt: skip
 
 
 def _ridge(
@@ -250,10 +269,10 @@ def _ridge(
 
 
 def _space(sets: _Sets) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return what brings people who do the same together, and the centres there."""
+    """Return what brings those who do the same, and parts of a set, together; and the centres."""
     count = int(sets.exercise_S.max()) + 1
     centre_EP = np.array([sets.place_SP[sets.exercise_S == e].mean(axis=0) for e in range(count)])
-    within_PP = np.cov((sets.place_SP - centre_EP[sets.exercise_S]).T)
+    within_PP = np.cov((sets.place_SP - centre_EP[sets.exercise_S]).T) + np.cov(sets.part_RP.T)
     average = np.trace(within_PP) / len(within_PP)
     spread_P, axes_PP = np.linalg.eigh(within_PP + SHRINKAGE * average * np.eye(len(within_PP)))
     whitening_PD = axes_PP / np.sqrt(spread_P)

@@ -37,7 +37,7 @@ def model(folder: Path) -> Recogniser:
 def test_sets_are_found_recognised_and_counted(
     model: Recogniser, side: str, gyroscope: bool
 ) -> None:
-    recording = day(7, side)
+    recording = day(9, side)
     if not gyroscope:
         recording.values_T6[:, 3:] = np.nan
     found = recognise([recording], side, model).file  # type: ignore[arg-type]
@@ -70,7 +70,7 @@ def test_what_nobody_taught_is_unknown_until_it_is_shown(model: Recogniser, fold
     shown = Motion(start=START, values_T6=other[: int(2.0 * RATE_HZ) + 110])
     templates = [enrolled([shown], "right", "screw", model, name="shown.csv")]
     for exercise in SHAPES:
-        one = Motion(start=START, values_T6=movement(exercise, 7)[25:250])
+        one = Motion(start=START, values_T6=movement(exercise, 9)[25:250])
         templates.append(enrolled([one], "right", exercise, model, name="shown.csv"))
     write_template(folder / "t.json", templates[0])
     kept = read_template(folder / "t.json", model.version)
@@ -79,40 +79,40 @@ def test_what_nobody_taught_is_unknown_until_it_is_shown(model: Recogniser, fold
     those = [each.template() for each in templates]
     (found,) = recognise([Motion(start=START, values_T6=other)], "right", model, those).file.sets
     assert found.exercise == "screw"
-    done = recognise([day(7)], "right", model, those).file
+    done = recognise([day(9)], "right", model, those).file
     assert [each.exercise for each in done.sets] == list(SHAPES)
     (left,) = recognise([Motion(start=START, values_T6=other)], "right", model, those[1:]).file.sets
     assert left.exercise is None
 
 
 def test_nothing_moves(model: Recogniser) -> None:
-    still = np.repeat(movement("raise", 7)[:1], 3000, axis=0)
+    still = np.repeat(movement("raise", 9)[:1], 3000, axis=0)
     with pytest.raises(ContractError, match="nothing moves in it from beginning to end"):
         recognise([Motion(start=START, values_T6=still)], "right", model)
 
 
 def test_the_other_side(model: Recogniser) -> None:
     with pytest.raises(ContractError, match="declared as of the left wrist"):
-        recognise([day(7, "right", ("swing", "swing"))], "left", model)
+        recognise([day(9, "right", ("turn", "swing"))], "left", model)
 
 
 def test_a_set_that_the_end_of_the_recording_cuts_is_said(model: Recogniser) -> None:
-    whole = movement("raise", 7)
+    whole = movement("raise", 9)
     cut = Motion(start=START, values_T6=whole[: int(0.6 * len(whole))])
     found = recognise([cut], "right", model, name="day.csv")
     assert len(found.file.sets) == 1
     (problem,) = found.problems
     assert str(problem).startswith("day.csv, ")
     assert "ends within this set" in problem.found
-    assert recognise([day(7)], "right", model).problems == ()
+    assert recognise([day(9)], "right", model).problems == ()
 
 
 def test_fewer_than_two_repetitions_or_more_than_a_set_are_no_template(model: Recogniser) -> None:
-    one = Motion(start=START, values_T6=movement("raise", 7)[:90])
+    one = Motion(start=START, values_T6=movement("raise", 9)[:90])
     with pytest.raises(ContractError, match="can be seen in it"):
         enrolled([one], "right", "raise", model, name="a.csv")
     with pytest.raises(ContractError, match="holds 3 sets"):
-        enrolled([day(7)], "right", "raise", model, name="a.csv")
+        enrolled([day(9)], "right", "raise", model, name="a.csv")
     with pytest.raises(ContractError, match="with holes between them"):
         enrolled([one, one], "right", "raise", model, name="a.csv")
 
