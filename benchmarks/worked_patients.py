@@ -167,12 +167,12 @@ def _line(what_if: WhatIf, each: PlanAnswer) -> str:
     )
     if pair is None:
         return f"{course} | | | | {times} |"
-    return f"{course} {_difference(pair.difference)} {pair.by_pace:+.2f} | {times} |"
+    return f"{course} {_difference(pair.difference)} {pair.by_pace:+z.2f} | {times} |"
 
 
 def _difference(than: LevelDifference) -> str:
     return (
-        f"{than.mean:+.1f} ({than.low_80:+.1f} to {than.high_80:+.1f}) |"
+        f"{than.mean:+z.1f} ({than.low_80:+z.1f} to {than.high_80:+z.1f}) |"
         f" {than.chance_better:.0%}, {than.chance_worse:.0%} | {than.direction} |"
     )
 

@@ -68,7 +68,7 @@ COMMANDS = (
     "ledger status", "ledger verify", "ledger show",
     "ledger head x.json", "ledger mirror", "record verify", "record forget --days 1",
     "record head y.json", "record erase P --tenant t --reason r", "record export P --tenant t e.json",
-    "monitor run arm", "record consent P --tenant t withdrawn", "record withdrawn --tenant t",
+    "monitor run arm", "monitor edition arm --output board", "record consent P --tenant t withdrawn", "record withdrawn --tenant t",
     "record decisions --tenant t", "backup there/copy",
     "restore nowhere", "people add Mia --key mia.pem", "people list", "people retire Mia",
     "exercise train nowhere --map map.toml --output m", "exercise enrol nowhere --map map.toml --recogniser m --exercise e --output t",

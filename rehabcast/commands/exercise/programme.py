@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from contracts.errors import ContractError
-from contracts.exercise import Exercise, Programme, joined, read_programme, read_sets
+from contracts.exercise import Exercise, joined, read_sets
 from rehabcast.commands.service.asking import UrlOption, asking, service_of
 from rehabcast.commands.service.what_if import read_plans
 from rehabcast.output import AsJson, emit, require_place
@@ -93,7 +93,9 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check a programme: unknown keys, an exercise twice, sides, counts that make no sense."""
-    read = _programme(programme)
+    from features.sources.records.fhir_programmes import read_any_programme
+
+    read = read_any_programme(programme)
     result = CheckedProgramme(
         name=read.name, start=read.start, end=read.end, exercises=len(read.exercises),
         repetitions_a_week=sum(each.repetitions_a_week for each in read.exercises),
@@ -234,15 +236,6 @@ def send(
     emit(result, said, as_json=as_json)
 
 
-def _programme(path: Path) -> Programme:
-    """Read a programme: `.json` as a CarePlan of FHIR, else TOML."""
-    if path.suffix.lower() != ".json":
-        return read_programme(path)
-    from features.sources.records.fhir_programmes import read_fhir_programme
-
-    return read_fhir_programme(path)
-
-
 def _observed(
     sets: list[Path], programme: Path, as_of: datetime | None, *, whole_days: bool = False
 ) -> tuple[Observed, bool]:
@@ -255,8 +248,9 @@ def _observed(
         `whole_days` count.
     """
     from features.adherence.observed import DAY, last_day, observe
+    from features.sources.records.fhir_programmes import read_any_programme
 
-    prescribed = _programme(programme)
+    prescribed = read_any_programme(programme)
     file = joined([read_sets(path) for path in sets])
     last = last_day(file) - DAY * whole_days if as_of is None else as_of.date()
     return observe(prescribed, file, last), file.simulated

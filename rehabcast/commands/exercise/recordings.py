@@ -13,7 +13,7 @@ from rich.table import Table
 
 from contracts.digests import file_digest
 from contracts.errors import CohortInvalid, ContractError, IntegrityError, Problem, as_lines
-from contracts.exercise import Programme, Side, read_programme, write_sets
+from contracts.exercise import Programme, Side, write_sets
 from rehabcast.output import AsJson, emit, require_place, stderr_console
 
 if TYPE_CHECKING:
@@ -142,19 +142,20 @@ def recognise(
     output: Output,
     programme: Annotated[
         Path | None,
-        typer.Option(help="What is prescribed (TOML): anything else is unknown."),
+        typer.Option(help="What is prescribed (TOML, FHIR): anything else is unknown."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the sets of a recording, and count and measure their repetitions."""
     from features.exercise.recordings import read_recording
     from features.importing.import_map import read_import_map
+    from features.sources.records.fhir_programmes import read_any_programme
     from inference.exercise.recognise import recognise as recognised
     from inference.exercise.recogniser import read_recogniser
 
     require_place(output)
     model = read_recogniser(recogniser)
-    prescribed = None if programme is None else read_programme(programme)
+    prescribed = None if programme is None else read_any_programme(programme)
     read = read_recording(recording, read_import_map(map_file))
     templates: tuple[Template, ...] = ()
     if prescribed is not None and programme is not None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from contracts.task import Task
-from inference.twin.compare import course, difference, direction, reaching, undominated
+from inference.twin.compare import course, difference, direction, points, reaching, undominated
 
 Array = NDArray[np.float64]
 
@@ -21,7 +21,9 @@ def test_a_difference_is_of_the_same_draws_and_in_points_of_improvement(task: Ta
     gain_I = np.linspace(-5, 10, 101)
     found = difference(other_I + gain_I / 66, other_I, task.target)
     assert found.mean == pytest.approx(2.5)
-    assert (found.low_90, found.high_80) == (pytest.approx(-4.25), pytest.approx(8.5))
+    ends = (found.low_90, found.low_80, found.high_80, found.high_90)
+    assert ends == pytest.approx((-4.25, -3.5, 8.5, 9.25))
+    assert found.standard_error == pytest.approx(gain_I.std())
     assert found.chance_important == pytest.approx((gain_I >= 4.25).mean(), abs=0.011)
     assert found.chance_importantly_worse == pytest.approx((gain_I <= -4.25).mean(), abs=0.011)
 
@@ -45,6 +47,14 @@ def test_the_rule_is_that_of_an_interval_of_98_percent() -> None:
     assert direction(0.99, 0.01) == "better"
     assert direction(0.005, 0.992) == "worse"
     assert direction(0.989, 0.0) == direction(0.0, 0.989) == direction(0, 0) == "not certain"
+
+
+def test_shares_are_scores_from_the_worst_to_the_best(task: Task) -> None:
+    """Also of a scale that begins above 0, or whose best is its least."""
+    up = task.target.model_copy(update={"low": 12.0, "high": 60.0})
+    found = points(np.array([0.0, 0.25, 1.0]), up)
+    np.testing.assert_allclose(found, [up.worst, 0.75 * up.worst + 0.25 * up.best, up.best])
+    assert {up.worst, up.best} == {12.0, 60.0}
 
 
 def test_a_course_stays_on_the_scale_and_rises(task: Task) -> None:
