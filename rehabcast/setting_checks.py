@@ -21,6 +21,9 @@ from serving.access.development import SHORTEST_TOKEN
 from serving.access.keys import is_allowed_address
 from stores.secret_url import SecretUrl
 
+MOST_HOURS = 672
+"""Four weeks."""
+
 MOST_WORKERS = 64
 """Each holds a copy of the model and of its connections; more than any one machine serves with."""
 
@@ -218,6 +221,11 @@ def port(value: Any) -> int:
 def workers(value: Any) -> int:
     """Check a number of processes."""
     return _whole_number(value, MOST_WORKERS)
+
+
+def hours(value: Any) -> int:
+    """Check how often something is done, in hours: at least once in four weeks."""
+    return _whole_number(value, MOST_HOURS)
 
 
 def name(value: Any) -> str:

@@ -95,6 +95,9 @@ class Settings(_Checked):
     monitoring_plan
         TOML file of the plan by which versions are followed in service; where unset, the one that
         rehabcast ships (docs/evidence.md).
+    monitoring_hours
+        How often the service looks at outcomes, in a process of its own (`monitor run`); where
+        unset, it does not.
     shadow
         `NAME/N` of a version that forecasts silently beside the champion, shown to nobody.
     vocabulary
@@ -150,6 +153,7 @@ class Settings(_Checked):
     service_spool: Annotated[Path, BeforeValidator(checks.folder_or_none)] | None = None
     policy: File | None = None
     monitoring_plan: File | None = None
+    monitoring_hours: Annotated[int, BeforeValidator(checks.hours)] | None = None
     shadow: Annotated[str, BeforeValidator(checks.version)] | None = None
     vocabulary: File | None = None
     access: File | None = None

@@ -96,7 +96,7 @@ class LevelDifference(Strict, frozen=True, kw_only=True):
     low_90: float
     high_90: float
     direction: Direction
-    """Which may be claimed: with less than 1 in 40 that it is none, or the other."""
+    """Which may be claimed: with at most 1 in 100 that it is none, or the other."""
     chance_better: float
     chance_worse: float
     """At all; the rest is that therapy changes nothing."""
@@ -154,7 +154,7 @@ class PlanComparison(Strict, frozen=True, kw_only=True):
     """How strongly somebody unmeasured would have to be associated with plan and score to explain
     the difference away, if it had been seen in people (VanderWeele and Ding 2017)."""
     e_value_limit: float
-    """The same of the nearer limit of the 95 % interval; 1 where that holds no difference."""
+    """The same of the nearer limit of the 98 % interval; 1 where that holds no difference."""
     hidden: list[HiddenShift] = field(default_factory=list)
 
 

@@ -71,9 +71,11 @@ def week_of_outcomes(
     predictions, follow_up
         The week's monitoring tables (`contracts.predictions`), one forecast a person.
     """
-    ordered, due = _in_order(follow_up)
-    # Once a model, and not once a rule: of few people this is most of what a week takes.
-    rows_of = cache(lambda model: _in_order(predictions[predictions[MODEL] == model]))
+    due = _people(follow_up)
+    status_N = follow_up[STATUS].to_numpy(dtype=object)[due.order_N]
+    # Groups are those of the people due: of few people, text is most of what a week takes.
+    numbers = predictions[[name for name in predictions if not str(name).startswith(GROUP)]]
+    rows_of = cache(lambda model: _rows_of(numbers, model, due.people))
     rules = {rule.name: rule for rule in policy.rules}
     values: dict[tuple[str, str | None], tuple[People, Array]] = {}
     grown: dict[str, list[float]] = {}
@@ -82,7 +84,7 @@ def week_of_outcomes(
         key = (each.rule, each.milestone)
         if key not in values:
             values[key] = (
-                _losses(due, ordered[STATUS])
+                _losses(due.people, status_N)
                 if each.rule == LOSSES
                 else _values(rows_of, rules[each.rule], each.milestone, policy)
             )
@@ -90,10 +92,10 @@ def week_of_outcomes(
         if len(payoff_P):
             grown[each.name] = growth(payoff_P, each.bound).tolist()
             counts[each.name] = len(payoff_P)
-    is_observed_N = ordered[STATUS].isin([OutcomeStatus.OBSERVED, OutcomeStatus.TRACED])
+    is_observed_N = np.isin(status_N, [OutcomeStatus.OBSERVED, OutcomeStatus.TRACED])
     return WeekOfOutcomes(
-        growth=grown, payoffs=counts, due=len(ordered), observed=int(is_observed_N.sum()),
-        due_of=_due_of(due),
+        growth=grown, payoffs=counts, due=len(status_N), observed=int(is_observed_N.sum()),
+        due_of=_due_of(due.people),
     )  # fmt: skip
 
 
@@ -143,15 +145,33 @@ def _is_compared(hypothesis: Hypothesis, rules: Mapping[str, Rule]) -> bool:
     return rule is None or rule.statistic is Statistic.DIFFERENCE
 
 
-def _in_order(rows: pd.DataFrame) -> tuple[pd.DataFrame, People]:
-    """Return rows in the order of people's numbers, and who they are."""
-    ordered = rows.sort_values(SUBJECT, ignore_index=True)
-    groups = {
-        name: ordered[name].astype(str).to_numpy(dtype=object)
-        for name in map(str, ordered.columns)
-        if name.startswith(GROUP)
-    }
-    return ordered, {SUBJECT: ordered[SUBJECT].to_numpy(), **groups}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InOrder:
+    """The order of rows by people's numbers, and who they are."""
+
+    order_N: NDArray[np.intp]
+    people: People
+
+
+def _people(rows: pd.DataFrame) -> _InOrder:
+    order_N = rows[SUBJECT].to_numpy().argsort(kind="stable")
+    return _InOrder(
+        order_N=order_N,
+        people={
+            name: np.asarray(rows[name], dtype=object if name != SUBJECT else None)[order_N]
+            for name in map(str, rows.columns)
+            if name == SUBJECT or name.startswith(GROUP)
+        },
+    )
+
+
+def _rows_of(numbers: pd.DataFrame, model: str, due: People) -> tuple[pd.DataFrame, People]:
+    """Return a model's rows in the order of people's numbers, and who they are."""
+    row_N = np.flatnonzero(numbers[MODEL] == model)
+    subject_N = numbers[SUBJECT].to_numpy()[row_N]
+    order_N = subject_N.argsort(kind="stable")
+    place_N = np.searchsorted(due[SUBJECT], subject_N[order_N])
+    return numbers.take(row_N[order_N]), _some(due, place_N)
 
 
 def _some(people: People, which: NDArray[Any]) -> People:
@@ -183,9 +203,9 @@ def _numbers(
     return _some(people, counted_N), numerator_N[counted_N] / denominator_N[counted_N]
 
 
-def _losses(due: People, status: pd.Series[Any]) -> tuple[People, Array]:
-    alive_N = (status != OutcomeStatus.DIED).to_numpy()
-    return _some(due, alive_N), np.asarray(status.isin(LOST), dtype=np.float64)[alive_N]
+def _losses(due: People, status_N: NDArray[Any]) -> tuple[People, Array]:
+    alive_N = status_N != OutcomeStatus.DIED
+    return _some(due, alive_N), np.isin(status_N, [*LOST]).astype(np.float64)[alive_N]
 
 
 def _due_of(due: People) -> dict[str, dict[str, int]]:

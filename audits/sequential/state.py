@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audits.measure.groups import EVERYONE
 from audits.sequential.betting import BETS_K, e_process
@@ -123,15 +124,8 @@ def standings(
     out
         Groups restricted already: their tests are no part of the mean any more.
     """
-    length = 1 + max((week for week, _ in weeks), default=first_week - 1) - first_week
-    growth_WTK = np.zeros((length, len(followed), len(BETS_K)))
-    place = {each.name: t for t, each in enumerate(followed)}
-    payoffs = dict.fromkeys(place, 0)
-    for week, sums in weeks:
-        for name, added in _mapping(sums["growth"]).items():
-            growth_WTK[week - first_week, place[name]] = added
-        for name, count in _mapping(sums["payoffs"]).items():
-            payoffs[name] += count
+    growth_WTK, payoffs_WT = growths(first_week, weeks, followed)
+    length, paid_T = len(growth_WTK), payoffs_WT.sum(axis=0)
     binding_T = np.array([not each.warns_only for each in followed], dtype=np.bool_)
     weight_T = 1 / np.where(binding_T, binding_T.sum(), (~binding_T).sum())
     out_T = np.array([(each.axis, each.group) in out for each in followed], dtype=np.bool_)
@@ -145,13 +139,37 @@ def standings(
         tests=tuple(
             Standing(
                 hypothesis=each, e_value=float(e_WT[-1, t]), largest=float(e_WT[:, t].max()),
-                payoffs=payoffs[each.name], weight=float(weight_T[t]),
+                payoffs=int(paid_T[t]), weight=float(weight_T[t]),
             )
             for t, each in enumerate(followed)
         ),
         mean=float(mean_W[-1]),
         largest_mean=float(mean_W.max()),
     )  # fmt: skip
+
+
+def growths(
+    first_week: int,
+    weeks: Sequence[tuple[int, Mapping[str, object]]],
+    followed: Sequence[Hypothesis],
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return what each week added to the tests, (W, T, K), and how many payoffs it had, (W, T).
+
+    Parameters
+    ----------
+    weeks
+        As of `standings`; weeks without anybody are zeros.
+    """
+    length = 1 + max((week for week, _ in weeks), default=first_week - 1) - first_week
+    growth_WTK = np.zeros((length, len(followed), len(BETS_K)))
+    payoffs_WT = np.zeros((length, len(followed)), dtype=np.int64)
+    place = {each.name: t for t, each in enumerate(followed)}
+    for week, sums in weeks:
+        for name, added in _mapping(sums["growth"]).items():
+            growth_WTK[week - first_week, place[name]] = added
+        for name, count in _mapping(sums["payoffs"]).items():
+            payoffs_WT[week - first_week, place[name]] = count
+    return growth_WTK, payoffs_WT
 
 
 def decide(

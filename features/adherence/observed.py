@@ -79,7 +79,7 @@ def observe(programme: Programme, file: SetFile, last: date | None = None) -> Ob
             " all day: a day without a set may be one that nobody recorded",
             "give sets as JSON with `recorded`, or write recording = \"in sessions\"",
         )  # fmt: skip
-    last = _last(file) if last is None else last
+    last = last_day(file) if last is None else last
     if not programme.start <= last:
         raise ContractError(
             f"{last} is before the programme begins, on {programme.start}",
@@ -98,7 +98,14 @@ def observe(programme: Programme, file: SetFile, last: date | None = None) -> Ob
     )  # fmt: skip
 
 
-def _last(file: SetFile) -> date:
+def last_day(file: SetFile) -> date:
+    """Return the last day with a set or a recording, which may not be over yet.
+
+    Raises
+    ------
+    ContractError
+        There is none.
+    """
     moments = [each.end for each in file.sets] + [span.end for span in file.recorded or ()]
     if not moments:
         raise ContractError(

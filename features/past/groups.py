@@ -50,14 +50,15 @@ def groups(
             ]
             columns[attribute.name] = np.stack(by_origin, axis=1).reshape(-1)
         else:
-            label_P = _person_group(facts, timeline.subjects_P, attribute)
+            label_P = person_group(facts, timeline.subjects_P, attribute)
             columns[attribute.name] = np.repeat(label_P, len(origin_O))
     return pd.DataFrame(columns, index=range(len(timeline.subjects_P) * len(origin_O)))
 
 
-def _person_group(
+def person_group(
     facts: pd.DataFrame, subjects_P: NDArray[np.int64], attribute: Sensitive
 ) -> NDArray[np.object_]:
+    """Return each subject's label of an attribute of the person, (P,)."""
     values = facts[facts[CODE] == attribute.code].set_index(SUBJECT)
     if (bands := bands_of(attribute)) is None:
         return values[TEXT].reindex(subjects_P).fillna(NOT_RECORDED).to_numpy(dtype=object)

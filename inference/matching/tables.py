@@ -83,7 +83,7 @@ def monitoring_tables(
         columns.DRAWN: False,
         columns.EARLY_ERROR: np.nan,
     }
-    follow_up = keys.assign(**became)
+    follow_up = _with(keys, became)
     observed_N = ~np.isnan(truth_BH[row_N, horizon_N])
     seen = keys[observed_N].reset_index(drop=True)
     return MonitoringTables(
@@ -106,17 +106,20 @@ def _keys(
 ) -> pd.DataFrame:
     forecasts = [forecast for forecast, _ in due]
     days_H = np.array([horizon.day for horizon in task.horizons], dtype=np.int64)
-    keys = pd.DataFrame(
-        {
-            columns.SUBJECT: np.array([f.number for f in forecasts], dtype=np.int64)[row_N],
-            columns.ORIGIN: np.array([f.origin_day for f in forecasts], dtype=np.int64)[row_N],
-            columns.HORIZON: days_H[horizon_N],
-        }
-    )
+    keys: dict[str, Any] = {
+        columns.SUBJECT: np.array([f.number for f in forecasts], dtype=np.int64)[row_N],
+        columns.ORIGIN: np.array([f.origin_day for f in forecasts], dtype=np.int64)[row_N],
+        columns.HORIZON: days_H[horizon_N],
+    }
     for attribute in task.sensitive:
         label_B = np.array([f.groups.get(attribute.name, NOT_RECORDED) for f in forecasts], object)
         keys[columns.GROUP + attribute.name] = group_column(attribute, label_B[row_N])
-    return keys
+    return pd.DataFrame(keys)
+
+
+def _with(rows: pd.DataFrame, more: Mapping[str, Any]) -> pd.DataFrame:
+    """Return rows with further columns, or others of the same name, all put in at once."""
+    return pd.DataFrame({**{str(name): rows[name] for name in rows}, **more}, index=rows.index)
 
 
 def _predictions(
@@ -137,8 +140,9 @@ def _predictions(
     )
     last_B = np.array([f.horizons[0].last_observation for f, _ in due], dtype=np.float32)
     assessed_B = np.array([f.was_assessed for f, _ in due], dtype=np.bool_)
-    rows = keys.assign(
-        **{
+    rows = _with(
+        keys,
+        {
             columns.MODEL: columns.CANDIDATE,
             columns.DAYS_SINCE_ONSET: enrolled_B[row_N] + keys[columns.ORIGIN].to_numpy(),
             columns.LAST_SCORE: last_B[row_N].astype(np.float64),
@@ -155,7 +159,7 @@ def _predictions(
                 columns.REACHED + name: was_BH[row_N, horizon_N]
                 for name, was_BH in reached(truth_BH, last_B, task, assessed_B=assessed_B).items()
             },
-        }
+        },
     )
     points = {
         LAST_OBSERVATION: _points(given, days, lambda each: each.last_observation),
@@ -200,4 +204,4 @@ def _comparator(
             for milestone, by_BH in reached_by_point.items()
         },
     }
-    return rows.assign(**own)
+    return _with(rows, own)

@@ -20,9 +20,10 @@ DIFFERENCE_LEVELS = (0.05, 0.1, 0.9, 0.95)
 
 Direction = Literal["better", "worse", "not certain"]
 
-CLAIMED = 0.975
-"""Chance from which a direction is claimed: less than 1 in 40 that it is none or the other, as an
-interval of 95 % that leaves 0 out. One rule for all that is said of plans and estimates."""
+CLAIMED = 0.99
+"""Chance from which a direction is claimed: at most 1 in 100 that it is none or the other, as an
+interval of 98 % that leaves 0 out. One rule for all that is said of plans and estimates. One of
+95 % claims a direction in 1 of 20 cohorts without any effect (docs/twin-evidence.md)."""
 
 
 def direction(chance_better: float, chance_worse: float) -> Direction:

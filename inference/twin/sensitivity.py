@@ -36,7 +36,7 @@ class EValue:
     """For the limit of its interval that is closer to no effect; 1 where the interval holds 0."""
 
 
-def e_value(effect: float, standard_error: float, outcome_sd: float, level: float = 0.95) -> EValue:
+def e_value(effect: float, standard_error: float, outcome_sd: float, level: float = 0.98) -> EValue:
     """Return the E-value of a difference of means (VanderWeele & Ding 2017).
 
     The difference in standard deviations d becomes a risk ratio exp(0.91 d); of a risk ratio R > 1

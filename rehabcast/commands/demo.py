@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import socket
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,11 +28,13 @@ from rehabcast.commands.learning.training import (
     run_training,
 )
 from rehabcast.commands.service.asking import request_forecast
+from rehabcast.commands.service.caseload import put_caseload
 from rehabcast.commands.service.serve import (
     forecast_request,
     print_forecast,
     print_next_steps,
     running_service,
+    serve,
 )
 from rehabcast.output import stderr_console, stdout_console
 from rehabcast.settings import Settings
@@ -47,6 +50,13 @@ def demo(
         typer.Option("--cohort", help="Your cohort folder; by default a SIMULATED cohort of 300."),
     ] = None,
     task: TaskOption = TASK,
+    pages: Annotated[
+        bool | None,
+        typer.Option(
+            "--pages/--no-pages",
+            help="End by serving the pages with the SIMULATED caseload, as on a terminal.",
+        ),
+    ] = None,
 ) -> None:
     """Run every step once: validate, train, audit, promote, serve, and request one forecast."""
     from features.cohort import read_cohort
@@ -108,7 +118,13 @@ def demo(
         answer = request_forecast(address, token, request)
     print_forecast(answer, as_json=False)
     stdout_console.print(_later_scores(demo_cohort, subject, forecast_task))
+    if demo_cohort.provenance.simulated:
+        people = put_caseload(settings, demo_cohort, _unseen(version), "make demo")
+        stderr_console.print(f"{people} SIMULATED patients whom the model never saw are on record.")
     print_next_steps()
+    if sys.stderr.isatty() if pages is None else pages:
+        stderr_console.print("Serving the pages until you stop it (Ctrl-C). Open their address:")
+        serve(development=True)
 
 
 def _simulated_cohort(parent: Path) -> Path:
@@ -124,17 +140,22 @@ def _simulated_cohort(parent: Path) -> Path:
     return folder
 
 
-def _unseen_subject(version: str, cohort: Cohort, task: Task) -> int:
-    """Pick a held-out subject, the one with most later scores to compare the forecast with."""
+def _unseen(version: str) -> list[int]:
+    """Return the subjects that were held out of training."""
     import meds
 
     from training.registry.model_versions import SPLITS_FILE, fetch, find
 
     store = Settings().store
     splits = pd.read_parquet(fetch(store, find(store, version), SPLITS_FILE))
-    held_out = splits.loc[splits["split"] == meds.held_out_split, SUBJECT]
+    held_out: list[int] = splits.loc[splits["split"] == meds.held_out_split, SUBJECT].tolist()
+    return held_out
+
+
+def _unseen_subject(version: str, cohort: Cohort, task: Task) -> int:
+    """Pick a held-out subject, the one with most later scores to compare the forecast with."""
     events = cohort.events
-    scores = events[events[SUBJECT].isin(held_out) & (events[CODE] == task.target.code)]
+    scores = events[events[SUBJECT].isin(_unseen(version)) & (events[CODE] == task.target.code)]
     subjects, counts = np.unique(scores[SUBJECT].to_numpy(), return_counts=True)
     return int(subjects[counts.argmax()])
 

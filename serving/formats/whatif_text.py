@@ -30,7 +30,7 @@ def what_if_in_text(answer: ForecastAnswer) -> list[RenderableType]:
 def _plans(found: WhatIf) -> Table:
     table = Table(title=f"Week {found.weeks}, if therapy goes on as planned")
     for name in ("plan", "minutes a week", "most likely", "80 % range", "difference", "80 % range",
-                 "chance of an important gain"):  # fmt: skip
+                 "direction", "chance of an important gain"):  # fmt: skip
         table.add_column(name)
     for plan in found.plans:
         table.add_row(plan.name, f"{plan.minutes_a_week:.0f}", *_row(plan, found.weeks))
@@ -40,13 +40,14 @@ def _plans(found: WhatIf) -> Table:
 def _row(plan: PlanAnswer, weeks: int | None) -> tuple[str, ...]:
     at = next((horizon for horizon in plan.horizons if horizon.weeks == weeks), None)
     if at is None:
-        return ("not said", "", "", "", "")
+        return ("not said", "", "", "", "", "")
     than = at.difference
     return (
         f"{at.median:.0f}",
         f"{at.low_80:.0f} to {at.high_80:.0f}",
-        f"{than.mean:+.1f}",
-        f"{than.low_80:+.1f} to {than.high_80:+.1f}",
+        f"{than.mean:+z.1f}",
+        f"{than.low_80:+z.1f} to {than.high_80:+z.1f}",
+        than.direction,
         f"{100 * than.chance_important:.0f} %",
     )
 
@@ -61,8 +62,8 @@ def _found(found: WhatIf) -> Table:
     for plan in found.found:
         table.add_row(
             f"{plan.hours_a_week:g}", str(plan.weeks), f"{plan.then_hours_a_week:g}",
-            f"{plan.minutes_a_week:.0f}", f"{plan.difference.mean:+.1f}",
-            f"{plan.difference.low_80:+.1f} to {plan.difference.high_80:+.1f}",
+            f"{plan.minutes_a_week:.0f}", f"{plan.difference.mean:+z.1f}",
+            f"{plan.difference.low_80:+z.1f} to {plan.difference.high_80:+z.1f}",
         )  # fmt: skip
     return table
 

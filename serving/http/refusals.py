@@ -78,7 +78,7 @@ def refusal_of(error: Exception) -> RequestRefused:
             return _refused(error.status, error, ((b"www-authenticate", _challenge(error)),))
         case TokenRequestRefused():
             headers = _CLIENT_CHALLENGE if error.status == 401 else ()
-            return RequestRefused(error.status, *error.told, headers, oauth_code=error.code)
+            return RequestRefused(error.status, *error.words, headers, oauth_code=error.code)
         case RequestInvalid():
             return _refused(400, error)
         case PrefetchMissing():
@@ -138,4 +138,4 @@ def refusal_body(refusal: RequestRefused, *, is_fhir: bool) -> Any:
 
 
 def _refused(status: int, error: RehabcastError, headers: Headers = ()) -> RequestRefused:
-    return RequestRefused(status, *error.told, headers)
+    return RequestRefused(status, *error.words, headers)

@@ -253,7 +253,7 @@ def _refusal(error: Exception) -> RequestRefused:
         )
     if isinstance(error, EXPECTED_ERRORS) or not isinstance(error, RehabcastError):
         return refusal_of(error)
-    return RequestRefused(422, *error.told)
+    return RequestRefused(422, *error.words)
 
 
 def _unexpected(error: Exception) -> RequestRefused:

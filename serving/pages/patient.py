@@ -17,9 +17,9 @@ from serving.http.alerts.handlers import answer_subject_alerts
 from serving.http.calls import Reply
 from serving.http.decoding import from_query
 from serving.monitoring.answers import AlertRow, SubjectAlerts, row_of
+from serving.pages import own_prediction
 from serving.pages.charts import daily, fan, waterfall
 from serving.pages.page import Answer, Visit
-from serving.pages.predicting import own
 from serving.pages.recording import alert_fields, correction_fields, feedback_fields, score_fields
 from serving.pages.rendering import later
 from serving.pages.words import (
@@ -58,9 +58,9 @@ def patient(visit: Visit) -> Answer:
     today, alerts = today_and_alerts(visit)
     target = snapshot.served.bundle.task.target.code
     scores = scores_of(record, target, enrolment)
-    made = own.made_of(visit, snapshot)
+    made = own_prediction.made_of(visit, snapshot)
     day = None if today is None else today - enrolment
-    if (asked := own.ask(visit, snapshot, scores, day, made)) is not None:
+    if (asked := own_prediction.ask(visit, snapshot, scores, day, made)) is not None:
         return asked
     reply = _forecast(visit, snapshot, week, worth, (enrolment, record), today)
     answer: ForecastAnswer = reply.content
@@ -69,7 +69,7 @@ def patient(visit: Visit) -> Answer:
     facts: dict[str, Any] = {
         "subject": subject, "answer": answer, "enrolment": enrolment,
         "scores": scores, "alerts": alerts, "today": today,
-        "predictions": own.compared(made, scores),
+        "predictions": own_prediction.compared(made, scores),
         "others": _other_scores(record, target, enrolment),
         "series": [_drawn(each) for each in (series if everything else series[:MOST_SERIES])],
         "more_series": 0 if everything else max(0, len(series) - MOST_SERIES),

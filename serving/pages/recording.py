@@ -19,7 +19,7 @@ from serving.http import handlers
 from serving.http.alerts.handlers import decide_alert
 from serving.http.decoding import RequestInvalid
 from serving.monitoring.answers import AlertDecisionRequest
-from serving.pages.forms import to_date, to_number, to_whole
+from serving.pages.forms import to_date, to_number, to_score, to_whole
 from serving.pages.page import HOME, Answer, Field, Visit, go
 from serving.pages.rendering import later
 from serving.pages.words import DECISIONS, OUTCOMES, code_name, is_kind, number
@@ -59,7 +59,7 @@ def _stated_today(visit: Visit) -> int | None:
 def record_score(visit: Visit) -> Answer:
     """Put a score on record."""
     code, day = visit.form["code"], to_whole(visit.form["day"], "the day")
-    value = to_number(visit.form["value"], "the score")
+    value = to_score(visit.form["value"], code, "the score")
     _, record = visit.record()
     there = [o.value for o in record if (o.code, o.day_since_onset) == (code, day)]
     if there and there != [value]:
@@ -119,7 +119,7 @@ def correct_score(visit: Visit) -> Answer:
         raise RequestInvalid("the right score is empty", "fill it in, or choose “never measured”")
     correction = Correction(
         code=code, day_since_onset=to_whole(day, "the day"), withdrawn=withdrawn,
-        value=None if withdrawn else to_number(visit.form["value"], "the right score"),
+        value=None if withdrawn else to_score(visit.form["value"], code, "the right score"),
     )  # fmt: skip
     handlers.correct_record(
         visit.call(
@@ -224,7 +224,9 @@ def add_patient(visit: Visit) -> Answer:
         raise RequestInvalid("a date has not come yet", "correct the dates")
     observations = [
         Observation(
-            code=form["code"], day_since_onset=scored, value=to_number(form["value"], "the score")
+            code=form["code"],
+            day_since_onset=scored,
+            value=to_score(form["value"], form["code"], "the score"),
         )
     ]
     for index, entry in enumerate(_facts(visit)):

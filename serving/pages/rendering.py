@@ -48,7 +48,7 @@ class Say:
         """Direction that the language is written in."""
         return LANGUAGES[self.language][1]
 
-    def told(self, text: str) -> tuple[str, str]:
+    def translated(self, text: str) -> tuple[str, str]:
         """Return a text of a refusal, and the language that it is in.
 
         What was `Worded` is said from its message; a text that no catalogue has stays English.
@@ -60,10 +60,14 @@ class Say:
         if not isinstance(text, Worded) or not text.values:
             return found, self.language
         values = {
-            name: self.told(value)[0] if isinstance(value, Worded) else value
+            name: self.translated(value)[0] if isinstance(value, Worded) else value
             for name, value in text.values.items()
         }
         return found % values, self.language
+
+    def isolated(self, text: Any) -> str:
+        """Keep the order of a date, or of a number and its sign, where words run to the left."""
+        return str(text) if self.direction == "ltr" else f"\u2066{text}\u2069"
 
     def date(self, day: Any) -> str:
         """Return a date as people write it."""

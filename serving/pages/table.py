@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from serving.access.sign_in import Role
-from serving.pages import recording, sign_in
+from serving.pages import own_prediction, recording, sign_in
 from serving.pages.caseload import caseload
 from serving.pages.exercise import page as exercise
 from serving.pages.page import HOME, Page
 from serving.pages.patient import family_sheet, patient
 from serving.pages.plans import form, page
-from serving.pages.predicting import own
-from serving.pages.predicting.practice import case, practice
+from serving.pages.practice import case, practice
 
 CLINICIANS = frozenset({Role.CLINICIAN})
 PATIENTS = f"{HOME}/patients"
@@ -51,8 +50,8 @@ PAGES: tuple[Page, ...] = (
         fields=exercise.fields,
     ),
     Page(
-        method="POST", path=f"{ONE}/prediction", answer=own.predict, roles=CLINICIANS,
-        fields=own.prediction_fields,
+        method="POST", path=f"{ONE}/prediction", answer=own_prediction.predict, roles=CLINICIANS,
+        fields=own_prediction.prediction_fields,
     ),
     Page(
         method="POST", path=f"{ONE}/score", answer=recording.record_score, roles=CLINICIANS,

@@ -241,6 +241,18 @@ evidence_begun_table = sa.Table(
 )
 """By which terms a service is followed, from when, and how far its forecasts were read."""
 
+edition_table = sa.Table(
+    "service_edition",
+    metadata,
+    sa.Column("service", sa.String(250), primary_key=True),
+    sa.Column("month", sa.String(7), primary_key=True),
+    # What people read, and the numbers that each told number is told from.
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("cells", sa.Text, nullable=False),
+)
+"""Monthly editions as they were made first: what was told once is told again. Its numbers of people
+that are shown nowhere stay here, as those of `evidence_table`."""
+
 seen_table = sa.Table(
     "service_seen",
     metadata,

@@ -44,13 +44,16 @@ TOKEN = "a-token-of-these-tests-only"  # noqa: S105
 START_SECONDS = 120
 MOST_TABS = 90
 VERSION = "/pages/governance/arm/1"
+ONE = "/pages/patients/P-1?without=1"
+"""With the forecast, whoever has made a prediction of their own today or not."""
+
 PAGES = (
-    "/pages/patients", "/pages/patients/P-1", "/pages/patients/P-2",
+    "/pages/patients", ONE, "/pages/patients/P-2", "/pages/import", "/pages/governance/served",
     "/pages/patients/P-1/family", "/pages/patients/P-1/whatif",
     "/pages/patients/P-2/exercise", "/pages/new-patient",
     "/pages/practice/3?guess=30", "/pages/governance", VERSION, "/pages/bench", "/pages/operation",
 )  # fmt: skip
-BOTH_WAYS = ("/pages/patients/P-1", "/pages/patients/P-1/family")
+BOTH_WAYS = (ONE, "/pages/patients/P-1/family")
 """Also read wide, and in print."""
 
 
@@ -83,7 +86,7 @@ def address(home: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     environment = {
         **os.environ, "REHABCAST_HOME": str(home), "REHABCAST_DEVELOPMENT_TOKEN": TOKEN,
-        "OMP_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1", "REHABCAST_PREDICT_FIRST": "true",
     }  # fmt: skip
     command = [sys.executable, "-m", "rehabcast", "serve", "--development", "--port", str(port)]
     log = home.parent / "service.log"
@@ -152,12 +155,23 @@ def test_a_clinicians_errand_by_keyboard(browser: Browser, address: str) -> None
     tab_to(page, 'a[href$="/patients/P-2"]')
     page.keyboard.press("Enter")
     page.wait_for_url("**/patients/P-2")
+    tab_to(page, 'a[href*="without"]')
+    page.keyboard.press("Enter")
+    page.wait_for_url("**without=1")
     assert "No forecast" in page.inner_text("main")
     assert "look for what the patient lost the points to" in page.inner_text("main")
+    page.go_back()
     page.go_back()
     tab_to(page, 'a[href$="/patients/P-1"]')
     page.keyboard.press("Enter")
     page.wait_for_url("**/patients/P-1")
+    assert "8 of 10 people like this one" not in page.inner_text("main")
+    tab_to(page, "#own-weeks")
+    page.keyboard.type("Week 26")
+    page.keyboard.press("Tab")
+    page.keyboard.type("40")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**done=predicted**")
     assert "8 of 10 people like this one" in page.inner_text("main")
     tab_to(page, "#feedback-outcome")
     page.keyboard.type("I plan otherwise")
@@ -234,7 +248,7 @@ def test_a_board_approves_refuses_overrides_revokes_and_brings_back_on_a_running
     why = "Read the whole report, and discussed it."
     assert "Override by A. Tester" in board.open(VERSION)
     assert "out of service" in board.send("revoke", "Olga Operator", reason=why).text
-    board.wait_for("/pages/patients/P-1", "the model was withdrawn".capitalize())
+    board.wait_for(ONE, "the model was withdrawn".capitalize())
     until = datetime.now(UTC).date() + timedelta(days=3_650)
     override = {"reason": why, "until": str(until), "use": "ward 3 only"}
     late = board.send("override", "Gus Board", **override)
@@ -258,7 +272,7 @@ def test_a_board_approves_refuses_overrides_revokes_and_brings_back_on_a_running
     assert ends is not None
     assert ends[1] < str(until), "the audit ends earlier, and the override with it"
     assert f"It was given until {until}, and ends with the audit." in shown
-    page = board.wait_for("/pages/patients/P-1", "ward 3 only")
+    page = board.wait_for(ONE, "ward 3 only")
     assert f"until {ends[1]}" in text_of(page)
     back = board.send("rollback", "Gus Board", reason=why, epoch="1")
     assert back.status_code == 422, "what was revoked does not come back"
@@ -283,6 +297,25 @@ def test_a_boards_errand_by_keyboard(browser: Browser, address: str) -> None:
     page.close()
 
 
+def import_barriers(page: Page, address: str) -> dict[str, list[str]]:
+    """Import a table, and return the barriers of each of its pages."""
+    onset = datetime.now(UTC).date() - timedelta(days=50)
+    day = onset + timedelta(days=8)
+    rows = f"patient,onset,admission,date,Fugl-Meyer arm\nP-7,{onset},{onset},{day},25\n"
+    rows += f"P-8,{onset},{onset},{day},31\n"
+    page.goto(f"{address}/pages/import")
+    table = {"name": "ward.csv", "mimeType": "text/csv", "buffer": rows.encode()}
+    page.set_input_files("#import-file", table)  # type: ignore[arg-type]
+    found = {}
+    for step in ("look", "read"):
+        page.click("main button[type=submit]")
+        page.wait_for_url(f"**/import/{step}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, step
+        found[f"/pages/import/{step}"] = barriers(page)
+    assert page.locator("bdi", has_text="P-7").count()
+    return found
+
+
 @pytest.mark.parametrize("language", ["en", "ur"])
 def test_no_page_has_a_barrier_or_needs_scrolling_sideways(
     browser: Browser, address: str, language: str
@@ -304,5 +337,6 @@ def test_no_page_has_a_barrier_or_needs_scrolling_sideways(
             page.emulate_media(media="print")
             found[f"{path} in print"] = barriers(page)
             page.emulate_media(media="screen")
+    found |= import_barriers(page, address)
     context.close()
     assert {path: faults for path, faults in found.items() if faults} == {}

@@ -56,6 +56,7 @@ TABLE: dict[str, tuple[str, Any, tuple[str, ...]]] = {
     "store_url": ("sqlite:///x.db", SecretUrl("sqlite:///x.db"), (*DATABASE, "https://x/y")),
     "policy": ("FILE", None, FILE),
     "monitoring_plan": ("FILE", None, FILE),
+    "monitoring_hours": ("24", 24, ("0", "-1", "673", "1.5", "daily", "1e1")),
     "shadow": ("arm/2", "arm/2", ("arm", "arm/", "/2", "arm/02", "arm/x", "a@b/2", "x" * 300)),
     "vocabulary": ("FILE", None, FILE),
     "access": ("FILE", None, FILE),

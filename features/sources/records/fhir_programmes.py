@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from contracts.declarations import mistakes
 from contracts.errors import ContractError
-from contracts.exercise import Programme
+from contracts.exercise import Programme, read_programme
 from contracts.exercise.programme import DAYS_A_WEEK
 from features.recording import SourceFile
 from features.sources.records.fhir import UNDERSTOOD, invalid_as
@@ -51,6 +51,17 @@ SCHEDULE = (
     "write occurrenceTiming.repeat with frequency (sets), period 1 and periodUnit d or wk, and"
     " nothing else"
 )
+
+
+def read_any_programme(path: Path) -> Programme:
+    """Read a programme: `.json` as a CarePlan of FHIR, else TOML.
+
+    Raises
+    ------
+    ContractError
+        As `read_fhir_programme` and `contracts.exercise.read_programme`.
+    """
+    return read_fhir_programme(path) if path.suffix.lower() == ".json" else read_programme(path)
 
 
 def read_fhir_programme(path: Path) -> Programme:

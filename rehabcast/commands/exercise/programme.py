@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from contracts.errors import ContractError
-from contracts.exercise import Exercise, Programme, joined, read_programme, read_sets
+from contracts.exercise import Exercise, joined, read_sets
 from rehabcast.commands.service.asking import UrlOption, asking, service_of
 from rehabcast.commands.service.what_if import read_plans
 from rehabcast.output import AsJson, emit, require_place
@@ -93,7 +93,9 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check a programme: unknown keys, an exercise twice, sides, counts that make no sense."""
-    read = _programme(programme)
+    from features.sources.records.fhir_programmes import read_any_programme
+
+    read = read_any_programme(programme)
     result = CheckedProgramme(
         name=read.name, start=read.start, end=read.end, exercises=len(read.exercises),
         repetitions_a_week=sum(each.repetitions_a_week for each in read.exercises),
@@ -172,7 +174,9 @@ def days(
         left_out=observed.left_out, simulated=simulated,
     )  # fmt: skip
     said = f"{len(values)} values of {result.days} days in {output}" + _left_out(observed)
-    emit(result, f"SIMULATED: {said}" if simulated else said, as_json=as_json)
+    if simulated:
+        said = f"SIMULATED: {said}. Write simulated = true into the map that imports them"
+    emit(result, said, as_json=as_json)
 
 
 @app.command()
@@ -187,7 +191,14 @@ def send(
         int | None,
         typer.Option(min=0, help="Day of enrolment since onset, of who is not on record yet."),
     ] = None,
-    as_of: AsOf = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="Last day to send; by default the one before the last recording, as that day may"
+            " not be over, and what is on record does not change.",
+        ),
+    ] = None,
     url: UrlOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -195,7 +206,7 @@ def send(
     from features.adherence.days import daily_values
     from serving.schemas import ObservationsRequest
 
-    observed, simulated = _observed(sets, programme, as_of)
+    observed, simulated = _observed(sets, programme, as_of, whole_days=True)
     if simulated:
         raise ContractError(
             "these sets are SIMULATED: nobody did them", "send what a person has done"
@@ -225,22 +236,23 @@ def send(
     emit(result, said, as_json=as_json)
 
 
-def _programme(path: Path) -> Programme:
-    """Read a programme: `.json` as a CarePlan of FHIR, else TOML."""
-    if path.suffix.lower() != ".json":
-        return read_programme(path)
-    from features.sources.records.fhir_programmes import read_fhir_programme
+def _observed(
+    sets: list[Path], programme: Path, as_of: datetime | None, *, whole_days: bool = False
+) -> tuple[Observed, bool]:
+    """Return what is known of a programme by some files, and whether they are SIMULATED.
 
-    return read_fhir_programme(path)
+    Parameters
+    ----------
+    as_of
+        The last day to look at; None: the last with a recording, or the one before it where only
+        `whole_days` count.
+    """
+    from features.adherence.observed import DAY, last_day, observe
+    from features.sources.records.fhir_programmes import read_any_programme
 
-
-def _observed(sets: list[Path], programme: Path, as_of: datetime | None) -> tuple[Observed, bool]:
-    """Return what is known of a programme by some files, and whether they are SIMULATED."""
-    from features.adherence.observed import observe
-
-    prescribed = _programme(programme)
+    prescribed = read_any_programme(programme)
     file = joined([read_sets(path) for path in sets])
-    last = None if as_of is None else as_of.date()
+    last = last_day(file) - DAY * whole_days if as_of is None else as_of.date()
     return observe(prescribed, file, last), file.simulated
 
 

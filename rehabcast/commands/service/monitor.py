@@ -11,10 +11,12 @@ import typer
 from rich.console import Group
 from rich.table import Table
 
+from contracts.errors import ContractError
 from rehabcast.output import AsJson, emit, require_place
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
+    from audits.report.monthly.content import Edition
     from rehabcast.evidence.running import MonitoringRun
 
 app = typer.Typer(
@@ -50,6 +52,7 @@ def run(
     from rehabcast.evidence.metrics import write_metrics
     from rehabcast.evidence.running import run as run_monitoring
     from rehabcast.evidence.table import write_table
+    from rehabcast.evidence.tracked import track_run
     from rehabcast.evidence.watched import watched
     from rehabcast.identity import actor_of, open_ledger
 
@@ -68,7 +71,53 @@ def run(
             try_to_show_champion(settings, ledger, ledger.champion(version.champion.model))
     if metrics is not None:
         write_metrics(result, metrics, now)
+    track_run(settings, result)
     emit(result, _readable(result), as_json=as_json)
+
+
+@app.command()
+def edition(
+    name: Name,
+    output: Annotated[Path, typer.Option(help="Folder that receives JSON, page, PDF and picture.")],
+    month: Annotated[
+        str | None, typer.Option(help="YYYY-MM; without it, the last month that is over.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the monthly edition: who was served, what came of it, the tests, what was done."""
+    from rehabcast.commands.service.record import opened
+    from rehabcast.evidence.edition import JSON_FILE, edition_of, month_of, write_edition
+    from rehabcast.evidence.running import run as run_monitoring
+    from rehabcast.evidence.tracked import track_edition
+    from rehabcast.evidence.watched import watched
+    from rehabcast.identity import actor_of, open_ledger
+
+    settings = Settings()
+    if output.is_file():
+        raise ContractError(f"{output} is a file", "name a folder")
+    require_place(output / JSON_FILE if output.is_dir() else output)
+    now = datetime.now(UTC)
+    of_month = month_of(month, now.date())
+    with closing(open_ledger(settings)) as ledger, opened(settings) as store:
+        version = watched(settings, ledger, name)
+        run_monitoring(store, ledger, version, act=False, actor=actor_of(settings, ledger), now=now)
+        made = edition_of(store, ledger, version, of_month, now)
+    files = write_edition(made, output)
+    track_edition(settings, made, files)
+    emit(made, _readable_edition(made, files), as_json=as_json)
+
+
+def _readable_edition(made: Edition, files: tuple[Path, ...]) -> str:
+    from audits.report.monthly.wording import e_value_in_words, people_in_words
+
+    everyone = made.people[0]
+    mean = e_value_in_words(made.mean[-1].e_value) if made.mean else "not shown yet"
+    return (
+        f"{made.model_version}, {made.month}: given a forecast"
+        f" {people_in_words(everyone.forecast)}, outcomes due {people_in_words(everyone.due)};"
+        f" mean e-value {mean}.\n"
+        f"Written: {', '.join(map(str, files))}"
+    )
 
 
 def _readable(result: MonitoringRun) -> Group:

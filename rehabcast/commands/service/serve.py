@@ -96,6 +96,9 @@ def serve(
     os.environ.update(service_environment(written, address_of(host, settings.port)))
     if settings.shadow is not None:
         os.environ[f"{PREFIX}SHADOW"] = settings.shadow
+    from rehabcast.evidence.schedule import begin
+
+    begin(settings)
     # In this process: another would take seconds to import the same again.
     raise typer.Exit(run_server(_application, host, settings.port))
 

@@ -23,6 +23,11 @@ PARTS_ALONE = (
     " judged one by one."
 )
 
+NONE_CERTAIN = (
+    "Of the plans that were found it is not certain that any differs from therapy as now: they are"
+    " told by what is expected of each."
+)
+
 
 def sentences(answer: WhatIf, *, parts_alone: bool) -> list[str]:
     """Return what is to be shown beside the numbers.
@@ -36,6 +41,8 @@ def sentences(answer: WhatIf, *, parts_alone: bool) -> list[str]:
     if parts_alone:
         said.append(PARTS_ALONE)
     said += [_compared(each) for each in answer.comparisons if each.other == answer.plans[0].name]
+    if answer.found and all(each.difference.direction == "not certain" for each in answer.found):
+        said.append(NONE_CERTAIN)
     said += [
         f"Nothing is said of {plan.name!r}: {plan.why_not}." for plan in answer.plans[1:]
         if not plan.supported
@@ -48,8 +55,8 @@ def sentences(answer: WhatIf, *, parts_alone: bool) -> list[str]:
 def _compared(each: PlanComparison) -> str:
     found = each.difference
     return (
-        f"At week {each.weeks} {_direction(each)}: {found.mean:+.1f} points (80 % range"
-        f" {found.low_80:+.1f} to {found.high_80:+.1f}); that it is better by an important"
+        f"At week {each.weeks} {_direction(each)}: {found.mean:+z.1f} points (80 % range"
+        f" {found.low_80:+z.1f} to {found.high_80:+z.1f}); that it is better by an important"
         f" difference has a chance of {_percent(found.chance_important)}."
     )
 
@@ -73,18 +80,21 @@ def _percent(chance: float) -> str:
 
 def why_not(lacking: Sequence[Unsupported]) -> str:
     """Say which doses of a plan too few people had; empty where none is lacking."""
-    return "; ".join(map(_why_not, lacking))
+    said = [
+        f"this model does not read how much therapy is of the kind {each.kind!r}"
+        for each in lacking if not each.read
+    ]  # fmt: skip
+    if unseen := [_unseen(each) for each in lacking if each.read]:
+        said.append(
+            "of the people like this one whom the model learned from fewer than"
+            f" {LEAST_PEOPLE}, or less than {100 * LEAST_SHARE:g} %, had {', or '.join(unseen)}"
+        )
+    return "; ".join(said)
 
 
-def _why_not(each: Unsupported) -> str:
-    if not each.read:
-        return f"this model does not read how much therapy is of the kind {each.kind!r}"
+def _unseen(each: Unsupported) -> str:
     over = "" if each.days is None else f" on average over the {each.days // 7} weeks that followed"
-    return (
-        f"of the people like this one whom the model learned from fewer than {LEAST_PEOPLE}, or"
-        f" less than {100 * LEAST_SHARE:g} %, had about {each.hours:.3g} hours a week of"
-        f" {each.kind!r}{over}"
-    )
+    return f"about {each.hours:.3g} hours a week of {each.kind!r}{over}"
 
 
 def doses_in_words(doses: Sequence[DoseSeen]) -> str:

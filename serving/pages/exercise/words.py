@@ -128,8 +128,8 @@ def _whole(report: ProgrammeReport, say: Say) -> Iterator[str]:
 def _exercise(each: ExerciseReport, say: Say) -> ExerciseWords:
     exercise = each.exercise
     plan = {
-        "day": later("Plan: %(sets)s x %(repetitions)s a day."),
-        "week": later("Plan: %(sets)s x %(repetitions)s a week."),
+        "day": later("Plan: %(sets)s sets a day, %(repetitions)s repetitions in each."),
+        "week": later("Plan: %(sets)s sets a week, %(repetitions)s repetitions in each."),
     }[exercise.per]
     return ExerciseWords(
         name=exercise.name, side=say(SIDES[exercise.side]),

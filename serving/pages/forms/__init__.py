@@ -10,10 +10,12 @@ from datetime import date, datetime
 from urllib.parse import urlsplit
 
 from contracts.naming.worded import Worded
+from contracts.vocabulary import vocabulary
 from serving.http.decoding import RequestInvalid, form_fields
 from serving.http.refusals import RequestRefused
 from serving.pages.forms import uploads
 from serving.pages.page import Field, Page
+from serving.pages.words import number
 from serving.state.people.sessions import LONGEST
 from serving.state.store import Store
 
@@ -140,6 +142,21 @@ def to_number(text: str, what: str) -> float:
         raise _no_number(what) from None
     if value != value or abs(value) > 1e9:
         raise _no_number(what)
+    return value
+
+
+def to_score(text: str, code: str, what: str) -> float:
+    """Return a score that somebody typed; refuse one that its instrument does not have.
+
+    The service's routes say that by the code, which no clinician knows.
+    """
+    value, entry = to_number(text, what), vocabulary()[code]
+    low, high = entry.low, entry.high
+    if low is not None and high is not None and not low <= value <= high:
+        raise RequestInvalid(
+            Worded("%(name)s has no score of %(value)s", name=entry.name, value=number(value)),
+            Worded("write %(low)s to %(high)s", low=number(low), high=number(high)),
+        )
     return value
 
 

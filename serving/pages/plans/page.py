@@ -129,7 +129,7 @@ def _shown(visit: Visit, task: str, **asked: Any) -> Answer:
         "done": DONE.get(visit.query.get("done", ""), ""), "hours": _hours,
         "kind": lambda name: visit.say(form.KINDS[name]), "actions": ACTIONS,
         "score": lambda value: formatted_score(answer, value),
-        "change": lambda points: _isolated(formatted_change(answer, points), visit),
+        "change": lambda points: visit.say.isolated(formatted_change(answer, points)),
         "standing": [] if found is None else [OF_STANDING.get(s, s) for s in found.standing],
     }  # fmt: skip
     if found is not None:
@@ -178,8 +178,3 @@ def _chances(difference: LevelDifference, visit: Visit) -> dict[str, str]:
 
 def _hours(value: float) -> str:
     return f"{value:.3g}"
-
-
-def _isolated(number: str, visit: Visit) -> str:
-    """Keep the sign of a number before it where words run from right to left."""
-    return number if visit.say.direction == "ltr" else f"\u2066{number}\u2069"

@@ -86,15 +86,14 @@ def by_group(decisions: Sequence[DecidedDose]) -> tuple[DecisionsOfGroup, ...]:
     """Tell decisions of everybody, by what was advised, and by group of each attribute."""
     cells: dict[tuple[str, str], list[DecidedDose]] = defaultdict(list)
     for each in decisions:
-        places = {EVERYBODY: EVERYBODY, ADVICE: each.action, **each.groups}
-        for place in places.items():
+        for place in {EVERYBODY: EVERYBODY, ADVICE: each.action, **each.groups}.items():
             cells[place].append(each)
     order = {EVERYBODY: 0, ADVICE: 1}
     places = sorted(cells, key=lambda place: (order.get(place[0], 2), *place))
-    return tuple(_told(*place, cells[place]) for place in places)
+    return tuple(_of_group(*place, cells[place]) for place in places)
 
 
-def _told(attribute: str, group: str, decisions: Sequence[DecidedDose]) -> DecisionsOfGroup:
+def _of_group(attribute: str, group: str, decisions: Sequence[DecidedDose]) -> DecisionsOfGroup:
     chosen = {name: [each for each in decisions if each.choice == name] for name in CHOICES}
     others = [each for each in decisions if each.choice != "accepted"]
     share = None

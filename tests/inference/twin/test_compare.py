@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from contracts.task import Task
-from inference.twin.compare import course, difference, direction, reaching, undominated
+from inference.twin.compare import course, difference, direction, points, reaching, undominated
 
 Array = NDArray[np.float64]
+
+COUNTS = st.integers(0, 6) | st.integers(150, 800)
 
 
 def test_a_difference_is_of_the_same_draws_and_in_points_of_improvement(task: Task) -> None:
@@ -19,7 +21,9 @@ def test_a_difference_is_of_the_same_draws_and_in_points_of_improvement(task: Ta
     gain_I = np.linspace(-5, 10, 101)
     found = difference(other_I + gain_I / 66, other_I, task.target)
     assert found.mean == pytest.approx(2.5)
-    assert (found.low_90, found.high_80) == (pytest.approx(-4.25), pytest.approx(8.5))
+    ends = (found.low_90, found.low_80, found.high_80, found.high_90)
+    assert ends == pytest.approx((-4.25, -3.5, 8.5, 9.25))
+    assert found.standard_error == pytest.approx(gain_I.std())
     assert found.chance_important == pytest.approx((gain_I >= 4.25).mean(), abs=0.011)
     assert found.chance_importantly_worse == pytest.approx((gain_I <= -4.25).mean(), abs=0.011)
 
@@ -27,22 +31,30 @@ def test_a_difference_is_of_the_same_draws_and_in_points_of_improvement(task: Ta
 @settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(better=st.integers(0, 400), worse=st.integers(0, 400))
-def test_a_direction_is_claimed_where_less_than_one_draw_in_forty_says_otherwise(
+@given(better=COUNTS, worse=COUNTS)
+def test_a_direction_is_claimed_where_at_most_one_draw_in_a_hundred_says_otherwise(
     task: Task, better: int, worse: int
 ) -> None:
-    none = 20
+    none = 2
     better_I = np.repeat([0.1, -0.1, 0.0], [better, worse, none])
     found = difference(better_I, np.zeros(len(better_I)), task.target)
     others = {"better": worse + none, "worse": better + none}
     for claimed, against in others.items():
-        assert (found.direction == claimed) is (40 * against <= len(better_I))
+        assert (found.direction == claimed) is (100 * against <= len(better_I))
 
 
-def test_the_rule_is_that_of_an_interval_of_95_percent() -> None:
-    assert direction(0.975, 0.02) == "better"
-    assert direction(0.01, 0.98) == "worse"
-    assert direction(0.974, 0.0) == direction(0.0, 0.974) == direction(0, 0) == "not certain"
+def test_the_rule_is_that_of_an_interval_of_98_percent() -> None:
+    assert direction(0.99, 0.01) == "better"
+    assert direction(0.005, 0.992) == "worse"
+    assert direction(0.989, 0.0) == direction(0.0, 0.989) == direction(0, 0) == "not certain"
+
+
+def test_shares_are_scores_from_the_worst_to_the_best(task: Task) -> None:
+    """Also of a scale that begins above 0, or whose best is its least."""
+    up = task.target.model_copy(update={"low": 12.0, "high": 60.0})
+    found = points(np.array([0.0, 0.25, 1.0]), up)
+    np.testing.assert_allclose(found, [up.worst, 0.75 * up.worst + 0.25 * up.best, up.best])
+    assert {up.worst, up.best} == {12.0, 60.0}
 
 
 def test_a_course_stays_on_the_scale_and_rises(task: Task) -> None:

@@ -13,6 +13,8 @@ from contracts.bundle import COURSES_SEEN, COURSES_SEEN_FROM
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from contracts.therapy import THERAPY
+from inference.moments import moments
+from inference.similar import place_of
 from inference.twin.courses import (
     LEAST_KNOWN,
     WINDOWS,
@@ -99,6 +101,10 @@ def test_people_are_counted_by_what_followed_and_read_again(
     assert again.first_place == seen.first_place
     alike = again.alike(batch.take(np.array([0])), task)
     assert set(alike) == set(WINDOWS)
+    place = moments(batch.take(np.array([0])), task)
+    at_the_edge = replace(again, first_place=place_of(place, task.target)[0])
+    at_first = at_the_edge.alike(batch.take(np.array([0])), task)[WINDOWS[0]]
+    assert at_first[0].alike == int(seen.count_WDSE[0, 0, place_of(place, task.target)[1], -1])
     far = replace(again, first_place=again.first_place + 1_000)
     assert {
         s.alike for doses in far.alike(batch.take(np.array([0])), task).values() for s in doses

@@ -57,6 +57,14 @@ def test_without_a_fact_there_is_no_step_but_danger_still_stops(missing: str) ->
         assert decide(shipped_dose_rules(), facts_of(**short)).action == "stop and call"
 
 
+def test_all_that_is_lacking_is_named_at_once() -> None:
+    with pytest.raises(ForecastRefused) as refused:
+        decide(shipped_dose_rules(), facts_of(**(WELL | {"borg": None, "pain_rise": None})))
+    assert refused.value.reason.endswith(
+        "not known of the last two weeks: ratings of exertion, rise of pain within a session"
+    )
+
+
 def test_one_week_of_adherence_is_none() -> None:
     with pytest.raises(ForecastRefused, match="adherence of both weeks"):
         decide(shipped_dose_rules(), facts_of(**(WELL | {"adherence": [1.0]})))

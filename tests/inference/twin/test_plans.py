@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from contracts.errors import ForecastRefused
 from inference.twin.plans import ALL, Part, Plan, as_now, check_plan, doses_of
 
 
@@ -19,6 +20,26 @@ def test_a_burden_is_the_mean_up_to_the_day_that_is_asked_about() -> None:
     assert plan.minutes_a_week(7) == pytest.approx(360)
     assert plan.minutes_a_week(21) == pytest.approx(240)
     assert plan.minutes_a_week(42) == pytest.approx((360 * 2 + 180 * 3) / 6)
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        ((Part(hours={ALL: 6.0}, days=14),), "plan 'p' does not say what follows its last part"),
+        (
+            (Part(hours={ALL: 6.0}, days=0), Part(hours={ALL: 1.0})),
+            "plan 'p' part 1: 0 days",
+        ),
+        (
+            (Part(hours={ALL: 6.0}, days=7), Part(hours={ALL: 61.0})),
+            "plan 'p' part 2: 61 hours a week of 'therapy'",
+        ),
+    ],
+)
+def test_a_refusal_names_plan_and_part(parts: tuple[Part, ...], reason: str) -> None:
+    with pytest.raises(ForecastRefused) as refused:
+        check_plan(Plan(name="p", parts=parts))
+    assert refused.value.reason == reason
 
 
 def test_disciplines_add_up_and_ways_add_nothing() -> None:

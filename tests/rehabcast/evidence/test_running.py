@@ -13,9 +13,12 @@ import yaml
 
 from audits.ledger.signing import make_key
 from audits.ledger.trail import SUSPENSION, WARNING
+from contracts.errors import EvidenceMissing
 from contracts.observation import Observation
 from contracts.task import Task
 from rehabcast.commands.service import monitor
+from rehabcast.evidence.running import run as look
+from rehabcast.evidence.watched import watched
 from rehabcast.identity import open_ledger
 from rehabcast.ledger_source import LedgerSource
 from rehabcast.settings import Settings
@@ -107,8 +110,16 @@ def test_a_model_that_turns_out_wrong_is_suspended_and_no_service_starts_with_it
     shown = monitored(capsys, monkeypatch, "arm", "--no-act")
     assert (shown["act"], shown["done"], shown["in_service"]) == ("suspend", False, True)
     assert (shown["awaited"], shown["people_due"]) == (120, "at least 120")
+    with closing(open_ledger(Settings())) as ledger:
+        seen_by_another_service = watched(Settings(), ledger, "arm")
     done = monitored(capsys, monkeypatch, "arm")
     assert (done["act"], done["done"], done["in_service"]) == ("suspend", True, False)
+    with (
+        closing(open_ledger(Settings())) as ledger,
+        closing(Store(Settings().store_url)) as store,
+        pytest.raises(EvidenceMissing, match="no champion to take out of service"),
+    ):
+        look(store, ledger, seen_by_another_service, act=True, actor="another", now=NOW)
     assert done["largest_mean_e"] == shown["largest_mean_e"]
     with closing(open_ledger(Settings())) as ledger:
         ledger.verify()
@@ -193,6 +204,16 @@ def test_people_who_come_otherwise_are_a_warning_before_any_outcome_and_in_the_l
     assert "of who comes: people do not come" in run(capsys, monkeypatch, "ledger", "show").text
     text = run(capsys, monkeypatch, "monitor", "run", "arm", "--no-act").text
     assert "whether forecasts are right, outcomes tell" in " ".join(text.split())
+    said = run(
+        capsys, monkeypatch, "monitor", "edition", "arm", "--output", "board", "--month", "2028-12"
+    )
+    assert "the month 2028-12 is not over" in said.text
+    monkeypatch.setattr(Later, "now", lambda tz=None: datetime(2029, 1, 10, tzinfo=UTC))
+    assert run(capsys, monkeypatch, "monitor", "edition", "arm", "--output", "board").code == 0
+    edition = json.loads((home.parent / "board" / "monitoring.json").read_text("utf-8"))
+    (warned_of,) = [each for each in edition["warnings"] if "who comes" in each]
+    assert warned_of.endswith("; median forecast, everyone: higher")
+    assert {each["kind"] for each in edition["done"]} >= {WARNING}
 
 
 def test_forecasts_of_a_shadow_count_too(

@@ -23,7 +23,7 @@ KEYWORDS = {"_": None, "later": None, "say": None, "ngettext": (1, 2)}
 REFUSALS = {
     "AccessDenied", "ContractError", "EvidenceMissing", "ForecastRefused", "NotOnRecord",
     "RequestInvalid", "RequestRefused", "ServiceUnavailable", "Worded", "rating", "to_date",
-    "to_number", "to_whole", "_within",
+    "to_number", "to_score", "to_whole", "within",
 }  # fmt: skip
 """What takes words of a refusal: what is wrong, what to do, and what a value is called."""
 

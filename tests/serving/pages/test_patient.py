@@ -88,8 +88,9 @@ def test_a_score_goes_on_record_and_is_corrected(clinician: Browser, runtime: Ru
         ({"code": ARM, "value": "", "day": "50", "today": "70"}, "is empty"),
         ({"code": ARM, "value": "ten", "day": "50", "today": "70"}, "is not a number"),
         ({"code": ARM, "value": "nan", "day": "50", "today": "70"}, "is not a number"),
-        ({"code": ARM, "value": "99", "day": "50", "today": "70"}, ""),
+        ({"code": ARM, "value": "99", "day": "50", "today": "70"}, "upper extremity has no score of 99"),
         ({"code": ARM, "value": "9", "day": "-1", "today": "70"}, "is not a whole number"),
+        ({"code": ARM, "value": "9", "day": "71", "today": "70"}, "today is day 70"),
         ({"code": "REHABCAST//NONE", "value": "9", "day": "50", "today": "70"}, "is none of the choices"),
     ],
 )  # fmt: skip

@@ -54,15 +54,15 @@ def test_a_refusal_is_said_in_the_language_with_what_stands_in_its_places() -> N
     )
     assert (refusal.reason, type(refusal.reason)) == ("the score is not a number", str)
     urdu, english = Say("ur"), Say("en")
-    reason, advice = refusal.told
-    assert english.told(reason) == ("the score is not a number", "en")
-    assert urdu.told(reason) == ("اسکور عدد نہیں ہے", "ur")
-    assert urdu.told(advice)[1] == "ur"
-    assert urdu.told("what nobody has translated") == ("what nobody has translated", "en")
-    assert urdu.told("") == ("", "en")
+    reason, advice = refusal.words
+    assert english.translated(reason) == ("the score is not a number", "en")
+    assert urdu.translated(reason) == ("اسکور عدد نہیں ہے", "ur")
+    assert urdu.translated(advice)[1] == "ur"
+    assert urdu.translated("what nobody has translated") == ("what nobody has translated", "en")
+    assert urdu.translated("") == ("", "en")
 
 
 @given(st.text())
 def test_what_somebody_wrote_stays_as_it_is(label: str) -> None:
-    said = Say("ur").told(Worded("“%(what)s” is empty", what=label))[0]
+    said = Say("ur").translated(Worded("“%(what)s” is empty", what=label))[0]
     assert label in said

@@ -10,8 +10,13 @@ from typing import Any
 import pytest
 
 from contracts.errors import ContractError
-from features.sources.records.fhir_programmes import GOAL, RECORDING, read_fhir_programme
-from tests.simulated_exercise import PROGRAMME
+from features.sources.records.fhir_programmes import (
+    GOAL,
+    RECORDING,
+    read_any_programme,
+    read_fhir_programme,
+)
+from tests.simulated_exercise import PROGRAMME, PROGRAMME_TOML
 
 WHO = {"reference": "Patient/P"}
 
@@ -60,7 +65,9 @@ def written(tmp_path: Path, content: Any) -> Path:
 
 
 def test_it_says_the_same_as_a_file_of_toml(tmp_path: Path) -> None:
-    assert read_fhir_programme(written(tmp_path, bundle())) == PROGRAMME
+    assert read_any_programme(written(tmp_path, bundle())) == PROGRAMME
+    (tmp_path / "programme.toml").write_text(PROGRAMME_TOML, "utf-8")
+    assert read_any_programme(tmp_path / "programme.toml") == PROGRAMME
 
 
 Change = Callable[[dict[str, Any], dict[str, Any]], object]

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from contracts.exercise import SetFile, as_csv, write_sets
+from contracts.exercise import SetFile, as_csv, codes, write_sets
 from contracts.observation import Observation
 from contracts.vocabulary import vocabulary
+from features.cohort import read_cohort
 from serving.http.client import Client
 from serving.schemas import ObservationsRequest, Recorded
+from tests.conftest import ROOT
 from tests.end_to_end.conftest import PINNED, paths
 from tests.rehabcast.command_line import Said, run
 from tests.simulated_exercise import PROGRAMME_TOML, ROTATION, a_set, day, days_of, set_file
@@ -115,6 +117,50 @@ def test_the_days_are_a_table_of_the_vocabularys_codes(line: Line) -> None:
         assert entry.modality == "exercise"
 
 
+MAP = """
+name = "exercise at home"
+clock = "timestamps"
+simulated = true
+
+[[tables]]
+file = "people.csv"
+subject = "patient"
+columns = [
+    { column = "onset", code = "REHABCAST//ONSET" },
+    { column = "enrolled", code = "REHABCAST//ENROLMENT" },
+]
+
+[[tables]]
+file = "days.csv"
+subject = "subject"
+when = "date"
+names_in = "code"
+values_in = "value"
+columns = [
+"""
+
+
+def test_the_table_is_imported_into_a_cohort_with_the_same_values(
+    line: Line, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("sets.json", "--programme", "programme.toml", "--subject", "P1", "--output")
+    written = line.json("days", *words, "days.csv")
+    columns = [f'{{ column = "{code}", code = "{code}", unit = "{vocabulary()[code].unit}" }},'
+               for code in codes.CODES]  # fmt: skip
+    (line.folder / "map.toml").write_text(MAP + "\n".join([*columns, "]"]), "utf-8")
+    (line.folder / "people.csv").write_text(
+        "patient,onset,enrolled\nP1,2026-02-10,2026-02-28\n", "utf-8"
+    )
+    said = run(capsys, monkeypatch, "cohort", "import", "auto", "map.toml", "cohort")
+    assert said.code == 0, said.text
+    cohort = read_cohort(line.folder / "cohort")
+    of_exercise = cohort.events[cohort.events["code"].isin(codes.CODES)]
+    assert (len(of_exercise), cohort.provenance.simulated) == (written["values"], True)
+    found = line.json("groups", "cohort", "--task", str(ROOT / "tasks" / "stroke-upper-limb.toml"))
+    assert found["simulated"]
+    assert {row["people"] for row in found["rows"]} == {None}, "one person is no group"
+
+
 def test_a_programme_is_checked(line: Line) -> None:
     record = line.json("check", "programme.toml")
     assert (record["exercises"], record["repetitions_a_week"]) == (2, 212)
@@ -138,9 +184,9 @@ def test_days_are_sent_as_observations_and_never_those_that_nobody_did(
         record = line.json("send", "real.json", *words, "--enrolment-day", "1")
     (request,) = asked
     assert record["sent"] == len(request.observations)
-    assert (request.enrolment_day, request.today) == (1, 15)
+    assert (request.enrolment_day, request.today) == (1, 14)
     days = {each.day_since_onset for each in request.observations}
-    assert days == set(range(2, 16)), "the second of March is two days after the onset"
+    assert days == set(range(2, 15)), "from two days after the onset to the last whole day"
     first = Observation(code="REHABCAST//EXERCISE_REPETITIONS", day_since_onset=2, value=32.0)
     assert first in request.observations
     away = line("send", "real.json", *words, "--url", "http://127.0.0.1:9")

@@ -30,7 +30,7 @@ from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import respond
 from serving.forecast.whatif import twin
 from serving.forecast.whatif.twin import twin_of
-from serving.forecast.whatif.words import PARTS_ALONE
+from serving.forecast.whatif.words import NONE_CERTAIN, PARTS_ALONE
 from serving.formats.plain_text import as_plain_text
 from serving.schemas import ForecastAnswer
 from serving.whatif import (
@@ -229,6 +229,7 @@ def test_a_course_that_nobody_had_is_refused_though_each_part_was_seen(
         True, False, True, True,
     )  # fmt: skip
     assert "had about 5.33 hours a week of 'therapy' on average over the 12 weeks" in more.why_not
+    assert more.why_not.count("people like this one") == 1
     said = " ".join(answer.in_words)
     assert "from 2.5 to less than 5 hours a week on average over 12 weeks" in said
     assert PARTS_ALONE not in said
@@ -320,6 +321,9 @@ def test_plans_are_found_within_limits_and_none_beats_another(seen_all: ServedMo
     assert {plan.then_hours_a_week for plan in answer.found} == {2.0}
     assert max(plan.hours_a_week for plan in answer.found) <= 9
     assert max(plan.weeks for plan in answer.found) <= 8
+    assert {plan.difference.direction for plan in answer.found} == {"not certain"}
+    assert NONE_CERTAIN in answer.in_words
+    assert NONE_CERTAIN not in what_if(seen_all, MORE).in_words
     beyond = PlanSearch(most_hours_a_week=2.0, then_hours_a_week=9.0)
     assert "more than the 2 of most_hours_a_week" in what_if(seen_all, search=beyond).reason
     few = with_doses(seen_all, 100, bin3=0, bin4=0)

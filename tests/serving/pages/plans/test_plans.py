@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from contracts.therapy import THERAPY
+from inference.twin.courses import WINDOWS, CoursesSeen
 from inference.twin.plans import KIND_OF
 from inference.twin.support import EDGES_H, DosesSeen
 from serving.forecast.audit_status import ServedModel
@@ -59,12 +60,17 @@ def golden(treated: ServedModel) -> ServedModel:
     count_KDSE[..., 5:-1] = 0
     count_KDSE[..., -1] = 500
     doses = DosesSeen(count_KDSE=count_KDSE, first_place=0, codes_K=(THERAPY,))
+    shape = (len(WINDOWS), *count_KDSE.shape[1:])
+    courses = CoursesSeen(count_WDSE=np.broadcast_to(count_KDSE, shape), first_place=0)
     calibration = replace(
         bundle.calibration, seen=replace(seen, count_DSKH=count_DSKH, first_place=0)
     )
     easy = replace(bundle.reference, limit=0.0)
     return replace(
-        treated, bundle=replace(bundle, doses=doses, calibration=calibration, reference=easy)
+        treated,
+        bundle=replace(
+            bundle, doses=doses, courses=courses, calibration=calibration, reference=easy
+        ),
     )
 
 

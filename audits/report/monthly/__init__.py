@@ -1,0 +1,1 @@
+"""The monthly edition of monitoring: what was served, what came of it, and what was done."""

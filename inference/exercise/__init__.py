@@ -1,0 +1,1 @@
+"""Recognises exercise: a fitted recogniser (`recogniser`), run over a recording (`recognise`)."""

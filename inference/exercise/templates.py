@@ -1,0 +1,98 @@
+"""Templates: what a recogniser keeps of a few repetitions that a person was shown to do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from contracts.declarations import mistakes
+from contracts.errors import ContractError
+from contracts.exercise import Side
+from contracts.exercise.programme import Name
+from contracts.naming.formats import KEY, name_of, require_known_form, without_form
+from contracts.task_parts.parts import Number, Strict, Whole
+
+FORM = "exercise-template"
+ADVICE = "name a file that `rehabcast exercise enrol` wrote"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """Where a person's repetitions of an exercise lie (`inference.exercise.recogniser`)."""
+
+    exercise: str
+    place_D: NDArray[np.float64]
+
+
+class TemplateFile(Strict):
+    """The file of a template.
+
+    Parameters
+    ----------
+    exercise, side
+        What was demonstrated, with which arm.
+    repetitions
+        How many.
+    model_version, gyroscope
+        The recogniser that it is for, and whether the recording had a gyroscope.
+    place
+        Where the repetitions lie.
+    """
+
+    exercise: Name
+    side: Side
+    repetitions: Annotated[Whole, Field(ge=1)]
+    model_version: str
+    gyroscope: bool
+    place: Annotated[tuple[Number, ...], Field(min_length=1, max_length=1000)]
+
+    def template(self) -> Template:
+        """Return what the recogniser needs of it."""
+        return Template(exercise=self.exercise, place_D=np.array(self.place))
+
+
+def write_template(path: Path, file: TemplateFile) -> None:
+    """Write a template as JSON."""
+    content = {KEY: name_of(FORM), **file.model_dump(mode="json")}
+    try:
+        path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    except OSError as error:
+        raise ContractError(
+            f"{path}: cannot be written ({error.strerror})", "name a place that can"
+        ) from error
+
+
+def read_template(path: Path, version: str) -> TemplateFile:
+    """Read a template that was made for a version of the recogniser.
+
+    Raises
+    ------
+    ContractError
+        It can't be read, is none, or is of another version.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ContractError(f"{path}: cannot be read ({error.strerror})", ADVICE) from error
+    except (ValueError, RecursionError) as error:
+        raise ContractError(f"{path}: it is no template", ADVICE) from error
+    if not isinstance(content, dict):
+        raise ContractError(f"{path}: it is no template", ADVICE)
+    require_known_form(content, FORM, str(path), ContractError)
+    try:
+        file = TemplateFile.model_validate(without_form(content), strict=False)
+    except ValidationError as error:
+        found = "; ".join(mistakes(error, TemplateFile))
+        raise ContractError(f"{path}: {found}", ADVICE) from error
+    if file.model_version != version:
+        raise ContractError(
+            f"{path}: it is a template for the recogniser {file.model_version}, not for {version}",
+            "enrol the demonstrated repetitions again with this recogniser",
+        )
+    return file

@@ -1,0 +1,286 @@
+"""The monthly edition of a version: facts of record, tests and ledger, put together and written."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from pathlib import Path
+
+from audits.disclosure.over_time import last_shown, shown
+from audits.judging.wording import group_in_words
+from audits.ledger.changes.plans import read_book
+from audits.ledger.evidence.acting import restricted_now
+from audits.ledger.evidence.restrictions import restricted_in
+from audits.ledger.ledger import Ledger
+from audits.ledger.trail import APPROVAL, RESTRICTION, REVOCATION, WARNING, Entry
+from audits.measure.groups import EVERYONE
+from audits.report.document import Figure
+from audits.report.editions import to_html, to_pdf
+from audits.report.monthly.content import (
+    Clinicians,
+    Edition,
+    GroupOfPeople,
+    LedgerEntry,
+    PointShown,
+    ReasonGiven,
+    TestShown,
+)
+from audits.report.monthly.document import monthly_edition
+from audits.report.monthly.picture import draw
+from audits.sequential.course import Courses, Point, courses
+from audits.sequential.hypotheses import Hypothesis, not_followed
+from contracts.errors import EvidenceMissing
+from contracts.groups import MINIMUM_SHOWN
+from contracts.naming.model_version import split_version
+from contracts.vocabulary import vocabulary
+from rehabcast.evidence.watched import Watched
+from serving.formats.cds.cards import OVERRIDE_REASONS
+from serving.state.evidence.accounts import counted
+from serving.state.evidence.clinicians import decisions_by_clinician
+from serving.state.evidence.editions import Kept, Numbers, keep, made_before
+from serving.state.evidence.served import REASON, REFUSED, served_until
+from serving.state.store import Store
+
+JSON_FILE, HTML_FILE, PDF_FILE = "monitoring.json", "monitoring.html", "monitoring.pdf"
+CLINICIANS = "clinicians"
+MEASURES = {
+    "forecast": "forecast", "due": "due", "observed": "observed", "traced": "traced",
+    "missed": "missed", "lost": "lost", "withdrew": "withdrew", "died": "died",
+    "accepted": "accepted", "overridden": "overridden", "unclear": "unclear",
+    "accepted_in_range": "accepted, in range",
+    "accepted_out_of_range": "accepted, out of range",
+    "overridden_in_range": "overridden, in range",
+    "overridden_out_of_range": "overridden, out of range",
+    "predicted": "predicted", "clinician_nearer": "clinician nearer",
+    "forecast_nearer": "forecast nearer", "equally_near": "equally near",
+}  # fmt: skip
+"""Fields of an edition, and the cells of `served_until` that they tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Month:
+    """A calendar month, (YYYY-MM), and the first day after it."""
+
+    name: str
+    first: date
+    after: date
+
+
+def month_of(name: str | None, today: date) -> Month:
+    """Return a month that is over; without a name, the last one.
+
+    Raises
+    ------
+    EvidenceMissing
+        It is no month, or is not over.
+    """
+    if name is None:
+        last = date.fromordinal(today.replace(day=1).toordinal() - 1)
+        name = f"{last:%Y-%m}"
+    try:
+        first = date.fromisoformat(f"{name}-01")
+    except ValueError:
+        raise EvidenceMissing(
+            f"{name!r} is no month", "write it as YYYY-MM, such as 2026-11"
+        ) from None
+    after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    if after > today:
+        raise EvidenceMissing(
+            f"the month {name} is not over yet", "an edition is of a month that is over"
+        )
+    return Month(name=name, first=first, after=after)
+
+
+def edition_of(
+    store: Store, ledger: Ledger, version: Watched, month: Month, now: datetime
+) -> Edition:
+    """Return the edition of a month: as it was made first, or made and kept now.
+
+    The weeks must have been counted (`rehabcast.evidence.running.run`).
+    """
+    service = version.followed.service
+    content = made_before(store, service, month.name)
+    if content is None:
+        is_shown = version.champion is not None
+        people = served_until(
+            store, version.followed, month.after, is_shown=is_shown, codes=OVERRIDE_REASONS
+        )
+        often = decisions_by_clinician(store, month.first, month.after)
+        numbers: dict[tuple[str, ...], int] = {(CLINICIANS, EVERYONE, EVERYONE): len(often)}
+        numbers.update(people.items())
+        went = _went(store, version, month)
+        make = partial(_made, ledger, version, month, now, went, numbers, sorted(often.values()))
+        content = keep(store, service, month.name, make)
+    return Edition.model_validate_json(content)
+
+
+def write_edition(edition: Edition, folder: Path) -> tuple[Path, ...]:
+    """Write JSON, page, PDF and picture into a folder; return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    figures: tuple[Figure, ...] = draw(edition, folder)
+    document = monthly_edition(edition, figures)
+    files = [folder / name for name in (JSON_FILE, HTML_FILE, PDF_FILE)]
+    files[0].write_text(edition.model_dump_json(indent=2) + "\n", "utf-8")
+    files[1].write_text(to_html(document, folder), "utf-8")
+    files[2].write_bytes(to_pdf(document, folder))
+    return (*files, *(folder / figure.file for figure in figures))
+
+
+def _went(store: Store, version: Watched, month: Month) -> Courses:
+    """Return how the tests went in the weeks that were over in a month."""
+    first, weeks = counted(store, version.followed.service)
+    over = [(week, sums) for week, sums in weeks if _ends(week) < month.after]
+    return courses(first, over, version.tested, version.plan)
+
+
+def _ends(week: int) -> date:
+    return date.fromordinal(7 * week + 6)
+
+
+def _made(
+    ledger: Ledger,
+    version: Watched,
+    month: Month,
+    now: datetime,
+    went: Courses,
+    people: Mapping[tuple[str, ...], int],
+    often: list[int],
+    before: Numbers,
+) -> Kept:
+    numbers = last_shown(before, people)
+    champion, plan = version.champion, version.plan
+    model, _ = split_version(version.model_version)
+    change_plan = read_book(ledger.engine).in_force(model)
+    restricted = () if champion is None else restricted_now(ledger.engine, champion)
+    tests = tuple(_tests(version, went))
+    edition = Edition(
+        model_version=version.model_version,
+        month=month.name,
+        simulated=version.bundle.manifest.simulated,
+        in_service=champion is not None and champion.revoked is None,
+        since=version.followed.since or None,
+        made_at=now.isoformat(timespec="seconds"),
+        condition=version.bundle.task.condition,
+        target=vocabulary()[version.bundle.task.target.code].name,
+        weeks=version.bundle.task.primary_horizon_weeks,
+        people=tuple(_people(numbers)),
+        refused=shown(numbers[REFUSED, EVERYONE, EVERYONE]),
+        reasons=tuple(
+            ReasonGiven(reason=OVERRIDE_REASONS.get(code, code), people=shown(number))
+            for (measure, _, code), number in numbers.items()
+            if measure == REASON
+        ),
+        alerts=Clinicians(
+            clinicians=shown(numbers[CLINICIANS, EVERYONE, EVERYONE]),
+            median_decisions=round(statistics.median(often))
+            if len(often) >= MINIMUM_SHOWN
+            else None,
+        ),
+        act=_act(version, went, tests),
+        mean=tuple(map(_point, went.mean)),
+        warns_at=1 / plan.warn_alpha,
+        suspends_at=1 / plan.alpha,
+        tests=tests,
+        not_tested=not_followed(version.policy),
+        restricted=tuple(f"{each.attribute}: {each.label}" for each in restricted),
+        warnings=tuple(_warnings(ledger, version, month)),
+        done=tuple(_done(ledger, model, month)),
+        plan_version=plan.version,
+        plan_digest=plan.digest,
+        policy_version=version.policy.version,
+        policy_digest=version.policy.digest,
+        change_plan=None if change_plan is None else change_plan.plan.version,
+    )
+    return Kept(content=edition.model_dump_json(), numbers=numbers)
+
+
+def _people(numbers: Numbers) -> Iterator[GroupOfPeople]:
+    """Yield everyone, and then each group of whom anything is counted."""
+    groups = {(axis, label) for measure, axis, label in numbers if measure in MEASURES.values()}
+    for axis, label in sorted({*groups, (EVERYONE, EVERYONE)}, key=lambda g: (g[0] != EVERYONE, g)):
+        shown_of = {
+            field: shown(numbers.get((cell, axis, label), 0)) for field, cell in MEASURES.items()
+        }
+        yield GroupOfPeople(attribute=axis, label=label, **shown_of)
+
+
+def _tests(version: Watched, went: Courses) -> Iterator[TestShown]:
+    kinds = {warns: [t.warns_only for t in version.tested].count(warns) for warns in (True, False)}
+    for each, points in zip(version.tested, went.tests, strict=True):
+        yield TestShown(
+            rule=each.rule, attribute=each.axis, group=each.group, milestone=each.milestone,
+            side=side_of(each), needed=kinds[each.warns_only] / _alpha(version, each),
+            warns_only=each.warns_only, points=tuple(map(_point, points)),
+        )  # fmt: skip
+
+
+def side_of(each: Hypothesis) -> str:
+    """Say on which side of its limit a test looks."""
+    return "too high" if each.sign > 0 else "too low"
+
+
+def _alpha(version: Watched, each: Hypothesis) -> float:
+    return version.plan.warn_alpha if each.warns_only else version.plan.alpha
+
+
+def _act(version: Watched, went: Courses, tests: tuple[TestShown, ...]) -> str:
+    """Say what follows from what is told; a group restricted since is told by its own line."""
+    plan = version.plan
+    largest = max((point.largest for point in went.mean), default=0.0)
+    acts = any(test.share >= 1 and not test.warns_only for test in tests)
+    if acts or largest >= 1 / plan.alpha:
+        return "act"
+    now = went.mean[-1].e_value if went.mean else 0.0
+    warns = any(
+        test.share >= (1 if test.warns_only else plan.alpha / plan.warn_alpha) for test in tests
+    )
+    return "warn" if warns or now >= 1 / plan.warn_alpha else "none"
+
+
+def _point(point: Point) -> PointShown:
+    return PointShown(
+        week_ends=_ends(point.week).isoformat(), e_value=point.e_value, largest=point.largest
+    )
+
+
+def _done(ledger: Ledger, model: str, month: Month) -> Iterator[LedgerEntry]:
+    for entry in ledger.trail():
+        is_of_month = month.first <= entry.at().date() < month.after
+        if is_of_month and entry.about.partition("/")[0] == model:
+            yield LedgerEntry(
+                sequence=entry.sequence, time=entry.time, kind=entry.kind, about=entry.about,
+                by=entry.actor, said=_said(entry),
+            )  # fmt: skip
+
+
+def _warnings(ledger: Ledger, version: Watched, month: Month) -> Iterator[str]:
+    """Yield the warnings since the version came into service, until the end of a month."""
+    for entry in ledger.trail():
+        is_of_service = version.followed.since <= entry.time < month.after.isoformat()
+        if entry.kind == WARNING and entry.about == version.model_version and is_of_service:
+            yield f"{entry.time[:10]}: {_said(entry)}"
+
+
+def _said(entry: Entry) -> str:
+    """Say what an entry adds to its kind; of e-values nothing, as they are of single weeks."""
+    details = entry.details()
+    if entry.kind == RESTRICTION:
+        return "; ".join(
+            f"no longer for {each.attribute}: {each.label} ({', '.join(each.rules)})"
+            for each in restricted_in(entry)
+        )
+    if entry.kind == WARNING:
+        named = details["evidence"].get("foremost", ())
+        return f"of {details['what']}" + "".join(
+            f"; {each['quantity']}, {group_in_words(each['attribute'], each['group'])}:"
+            f" {each['direction']}"
+            for each in named
+        )
+    if entry.kind == APPROVAL:
+        return f"as {details['role']}: {details['reason']}"
+    if entry.kind == REVOCATION:
+        return str(details["champion"]["revoked"])
+    return str(details.get("outcome", ""))

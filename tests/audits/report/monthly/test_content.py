@@ -1,0 +1,49 @@
+"""The edition's form: published, and read again as it was written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from audits.report.monthly.content import FORMAT, Edition
+from audits.report.monthly.crosswalk import STANDARDS, answers
+from audits.report.monthly.document import monthly_edition
+from audits.report.monthly.picture import draw
+from tests.audits.report.monthly.example import edition
+
+ROOT = Path(__file__).parents[4]
+
+
+def test_the_published_schema_is_that_of_the_code() -> None:
+    path = ROOT / "docs" / "schemas" / "monitoring-edition.schema.json"
+    assert json.loads(path.read_text("utf-8")) == Edition.model_json_schema()
+    written = edition().model_dump_json()
+    assert json.loads(written)["format"] == FORMAT
+    assert Edition.model_validate_json(written) == edition()
+
+
+def test_every_item_is_answered_or_said_to_be_missing() -> None:
+    for plan in (None, "3"):
+        for standard in STANDARDS:
+            found = answers(edition(change_plan=plan), standard)
+            assert all(each.text and "{" not in each.text for each in found)
+    with_plan, without = (
+        answers(
+            edition(change_plan=plan), "FDA, changes determined beforehand and performance in use"
+        )
+        for plan in ("3", None)
+    )
+    assert (with_plan[0].is_available, without[0].is_available) == (True, False)
+
+
+def test_a_picture_says_in_words_what_it_shows_and_nothing_is_drawn_of_nothing(
+    tmp_path: Path,
+) -> None:
+    (figure,) = draw(edition(), tmp_path)
+    assert "honest intervals in every group, sex: female, too low: 42 of 3,660" in figure.alt
+    assert (tmp_path / figure.file).read_text("utf-8").startswith("<?xml")
+    empty = edition(mean=(), tests=())
+    assert draw(empty, tmp_path) == ()
+    said = json.dumps(monthly_edition(empty, ()).as_record())
+    assert "Too few outcomes were due" in said
+    assert "none yet" not in said

@@ -1,0 +1,157 @@
+"""A recogniser of SIMULATED exercises, fitted once, on people whom it has not learned from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from contracts.errors import ContractError
+from features.exercise.frame import HALF_TURN
+from features.exercise.motion import RATE_HZ, Motion
+from features.exercise.simulated import Shape, simulated_set
+from inference.exercise.enrol import enrolled
+from inference.exercise.recognise import recognise
+from inference.exercise.recogniser import Recogniser, read_recogniser
+from inference.exercise.templates import TemplateFile, read_template, write_template
+from tests.simulated_motion import SHAPES, START, day, labelled, movement
+from training.exercise.fit import fit_heads
+from training.exercise.write import write_recogniser
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("recogniser")
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> Recogniser:
+    exercises, heads = fit_heads(labelled(5))
+    return write_recogniser(folder / "m.safetensors", exercises, heads, people=5, simulated=True)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("gyroscope", [True, False])
+def test_sets_are_found_recognised_and_counted(
+    model: Recogniser, side: str, gyroscope: bool
+) -> None:
+    recording = day(9, side)
+    if not gyroscope:
+        recording.values_T6[:, 3:] = np.nan
+    found = recognise([recording], side, model).file  # type: ignore[arg-type]
+    assert [each.exercise for each in found.sets] == list(SHAPES)
+    assert [len(each.repetitions) for each in found.sets] == [8, 8, 8]
+    assert {each.model_version for each in found.sets} == {model.version}
+    assert found.simulated
+    assert found.recorded is not None
+    assert (found.recorded[0].end - found.recorded[0].start).total_seconds() == recording.seconds
+
+
+def test_a_watch_turned_round_changes_nothing(model: Recogniser) -> None:
+    recording = day(8)
+    turned = Motion(start=START, values_T6=recording.values_T6 * HALF_TURN)
+    as_worn, as_turned = (recognise([each], "right", model).file for each in (recording, turned))
+    assert [each.exercise for each in as_turned.sets] == [each.exercise for each in as_worn.sets]
+
+
+def unknown_movement() -> np.ndarray:
+    shape = Shape(axis=(1.0, 0.0, 0.0), held=(0.0, -0.6, -0.8))
+    return simulated_set(
+        10, np.random.default_rng(0), range_deg=150, seconds=1.2, shape=shape
+    ).values_T6
+
+
+def test_what_nobody_taught_is_unknown_until_it_is_shown(model: Recogniser, folder: Path) -> None:
+    other = unknown_movement()
+    (found,) = recognise([Motion(start=START, values_T6=other)], "right", model).file.sets
+    assert (found.exercise, found.confidence) == (None, 0.0)
+    shown = Motion(start=START, values_T6=other[: int(2.0 * RATE_HZ) + 110])
+    templates = [enrolled([shown], "right", "screw", model, name="shown.csv")]
+    for exercise in SHAPES:
+        one = Motion(start=START, values_T6=movement(exercise, 9)[25:250])
+        templates.append(enrolled([one], "right", exercise, model, name="shown.csv"))
+    write_template(folder / "t.json", templates[0])
+    kept = read_template(folder / "t.json", model.version)
+    assert kept == templates[0]
+    assert kept.repetitions >= 3
+    those = [each.template() for each in templates]
+    (found,) = recognise([Motion(start=START, values_T6=other)], "right", model, those).file.sets
+    assert found.exercise == "screw"
+    done = recognise([day(9)], "right", model, those).file
+    assert [each.exercise for each in done.sets] == list(SHAPES)
+    (left,) = recognise([Motion(start=START, values_T6=other)], "right", model, those[1:]).file.sets
+    assert left.exercise is None
+
+
+def test_nothing_moves(model: Recogniser) -> None:
+    still = np.repeat(movement("raise", 9)[:1], 3000, axis=0)
+    with pytest.raises(ContractError, match="nothing moves in it from beginning to end"):
+        recognise([Motion(start=START, values_T6=still)], "right", model)
+
+
+def test_the_other_side(model: Recogniser) -> None:
+    with pytest.raises(ContractError, match="declared as of the left wrist"):
+        recognise([day(9, "right", ("turn", "swing"))], "left", model)
+
+
+def test_a_set_that_the_end_of_the_recording_cuts_is_said(model: Recogniser) -> None:
+    whole = movement("raise", 9)
+    cut = Motion(start=START, values_T6=whole[: int(0.6 * len(whole))])
+    found = recognise([cut], "right", model, name="day.csv")
+    assert len(found.file.sets) == 1
+    (problem,) = found.problems
+    assert str(problem).startswith("day.csv, ")
+    assert "ends within this set" in problem.found
+    assert recognise([day(9)], "right", model).problems == ()
+
+
+def test_fewer_than_two_repetitions_or_more_than_a_set_are_no_template(model: Recogniser) -> None:
+    one = Motion(start=START, values_T6=movement("raise", 9)[:90])
+    with pytest.raises(ContractError, match="can be seen in it"):
+        enrolled([one], "right", "raise", model, name="a.csv")
+    with pytest.raises(ContractError, match="holds 3 sets"):
+        enrolled([day(9)], "right", "raise", model, name="a.csv")
+    with pytest.raises(ContractError, match="with holes between them"):
+        enrolled([one, one], "right", "raise", model, name="a.csv")
+
+
+def test_what_is_the_same_is_the_same_file_and_another_byte_another_version(
+    model: Recogniser, folder: Path
+) -> None:
+    again = write_recogniser(
+        folder / "again.safetensors", model.exercises, model.heads, people=5, simulated=True
+    )
+    assert again.version == model.version
+    other = write_recogniser(folder / "o.safetensors", model.exercises, model.heads, people=6)
+    assert other.version != model.version
+
+
+def test_what_is_no_recogniser_or_template_is_refused(model: Recogniser, folder: Path) -> None:
+    (folder / "text").write_text("no tensors")
+    with pytest.raises(ContractError, match="it is no recogniser"):
+        read_recogniser(folder / "text")
+    save_file(load_file(folder / "m.safetensors"), folder / "bare")
+    with pytest.raises(ContractError, match="it is no recogniser"):
+        read_recogniser(folder / "bare")
+    with pytest.raises(ContractError, match="cannot be read"):
+        read_recogniser(folder / "nowhere")
+    for content, said in (
+        ("{", "no template"),
+        ("[]", "no template"),
+        ('{"place": [1]}', "exercise"),
+    ):
+        (folder / "t").write_text(content)
+        with pytest.raises(ContractError, match=said):
+            read_template(folder / "t", model.version)
+    made = TemplateFile(exercise="e", side="left", repetitions=3, model_version="other",
+                        gyroscope=True, place=(0.0,))  # fmt: skip
+    write_template(folder / "t", made)
+    with pytest.raises(ContractError, match="for the recogniser other, not for"):
+        read_template(folder / "t", model.version)
+
+
+def test_too_few_people_to_learn_from() -> None:
+    with pytest.raises(ContractError, match="2 people and 3 exercises: too few"):
+        fit_heads(labelled(2))

@@ -1,0 +1,152 @@
+"""From files of SIMULATED recordings to sets, on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from typer.testing import CliRunner
+
+from rehabcast.main import _refusal, app
+from tests.simulated_motion import SHAPES, day, labelled, movement
+
+AXES = ["ax", "ay", "az", "gx", "gy", "gz"]
+SIGNALS = """
+[[signals]]
+files = "{side}_*.csv"
+quantity = "{quantity}"
+columns = {columns}
+unit = "{unit}"
+rate_hz = 25
+start = "2026-03-02T10:00:00"
+placement = "{side} wrist"
+"""
+
+
+def write(path: Path, values: NDArray[np.float32]) -> None:
+    pd.DataFrame(values, columns=AXES).to_csv(path, index=False, float_format="%.5g")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a map, sets to learn from, a recogniser of them, and a day of another person."""
+    folder = tmp_path_factory.mktemp("recordings")
+    (folder / "map.toml").write_text(
+        "".join(
+            SIGNALS.format(side=side, quantity=quantity, columns=json.dumps(columns), unit=unit)
+            for side in ("left", "right")
+            for quantity, columns, unit in (
+                ("acceleration", AXES[:3], "g"), ("rotation", AXES[3:], "deg/s"),
+            )
+        )
+    )  # fmt: skip
+    rows = []
+    for number, one in enumerate(labelled(5)):
+        write(folder / f"{one.side}_{number}.csv", one.values_T6)
+        rows.append((f"{one.side}_{number}.csv", one.person, one.exercise))
+    pd.DataFrame(rows, columns=["file", "person", "exercise"]).to_csv(
+        folder / "sets.csv", index=False
+    )
+    write(folder / "right_day.csv", day(9).values_T6)
+    made = run(folder, "train", "sets.csv", "--output", "m")
+    assert made["exercises"] == sorted(SHAPES)
+    assert (made["people"], made["sets"]) == (5, 15)
+    return folder
+
+
+def run(folder: Path, command: str, file: str, *others: str) -> dict[str, Any]:
+    words = [command, str(folder / file), "--map", str(folder / "map.toml"), *others, "--json"]
+    words = [str(folder / w) if b in {"--output", "--recogniser", "--programme"} else w
+             for b, w in zip(["", *words], words, strict=False)]  # fmt: skip
+    done = CliRunner().invoke(app, ["exercise", *words])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        refusal = _refusal(done.exception)  # type: ignore[arg-type]
+        assert refusal is not None, done.exception
+        return {"refused": str(refusal)}
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def programme(folder: Path, *exercises: str) -> None:
+    text = 'name = "p"\nstart = 2026-03-02\nweeks = 4\nrecording = "in sessions"\n'
+    for each in exercises:
+        text += f'[[exercises]]\nside = "right"\nsets = 1\nper = "day"\nrepetitions = 8\n{each}\n'
+    (folder / "p.toml").write_text(text)
+
+
+def test_a_day_becomes_sets(folder: Path) -> None:
+    done = run(folder, "recognise", "right_day.csv", "--recogniser", "m", "--output", "s.json")
+    assert (done["sets"], done["unknown"], done["repetitions"]) == (3, 0, 24)
+    written = json.loads((folder / "s.json").read_text())
+    assert [each["exercise"] for each in written["sets"]] == list(SHAPES)
+    assert written["sets"][0]["start"].startswith("2026-03-02T10:00:")
+
+
+def test_what_is_not_prescribed_is_unknown(folder: Path) -> None:
+    programme(folder, 'name = "Raise"')
+    done = run(folder, "recognise", "right_day.csv", "--recogniser", "m", "--output", "s.json",
+               "--programme", "p.toml")  # fmt: skip
+    assert (done["sets"], done["unknown"]) == (3, 2)
+    assert json.loads((folder / "s.json").read_text())["sets"][0]["exercise"] == "Raise"
+
+
+def test_templates_come_from_shown_repetitions_and_are_kept_by_their_digest(folder: Path) -> None:
+    lines = []
+    for exercise in SHAPES:
+        write(folder / f"right_shown_{exercise}.csv", movement(exercise, 9)[25:230])
+        made = run(folder, "enrol", f"right_shown_{exercise}.csv", "--recogniser", "m",
+                   "--exercise", exercise, "--output", f"{exercise}.json")  # fmt: skip
+        assert made["repetitions"] >= 2
+        lines.append(f'name = "{exercise}"\ntemplate = "{exercise}.json"\n'
+                     f'template_sha256 = "{made["sha256"]}"')  # fmt: skip
+    asked = ("recognise", "right_day.csv", "--recogniser", "m", "--output", "s.json",
+             "--programme", "p.toml")  # fmt: skip
+    programme(folder, *lines)
+    assert run(folder, *asked)["unknown"] == 0
+    programme(folder, *lines, 'name = "other"')
+    assert "'other' of the right side has no template" in run(folder, *asked)["refused"]
+    programme(folder, *lines[:2], lines[2].replace("swing.json", "turn.json"))
+    assert "not the template that the programme" in run(folder, *asked)["refused"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('"g"', '"furlong"'), "use one of g, mg, m/s2"),
+        (("right wrist", "right ankle"), "exercise is recognised at one wrist whose side is known"),
+        (("right wrist", "wrist"), "exercise is recognised at one wrist whose side is known"),
+        (("rate_hz = 25", "rate_hz = 10"), "it has 10 samples a second, too few"),
+        (('"az"', '"nowhere"'), "nowhere"),
+    ],
+)
+def test_a_wrong_map_is_refused_in_a_sentence(
+    folder: Path, change: tuple[str, str], said: str
+) -> None:
+    written = (folder / "map.toml").read_text()
+    (folder / "map.toml").write_text(written.replace(*change))
+    try:
+        done = run(folder, "recognise", "right_day.csv", "--recogniser", "m", "--output", "s.json")
+    finally:
+        (folder / "map.toml").write_text(written)
+    assert said in done["refused"]
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("file,person\n", "record at least 3 people"),
+        ("file,person,exercise\nright_1.csv,,a\n", "row 2: person is missing"),
+        ("file,person,exercise\nnowhere.csv,1,a\n", "nowhere.csv"),
+    ],
+)
+def test_a_wrong_table_of_sets_is_refused_in_a_sentence(
+    folder: Path, table: str, said: str
+) -> None:
+    (folder / "wrong.csv").write_text(table)
+    assert said in run(folder, "train", "wrong.csv", "--output", "n")["refused"]
+    assert not (folder / "n").exists()

@@ -1,0 +1,1 @@
+"""Fits the recogniser of exercises (`fit`), and writes it (`write`)."""
