@@ -39,6 +39,7 @@ SETTINGS = {
 }
 
 MAKERS = {
+    "rehabcast/commands/service/caseload.py",  # the record, by the demonstration
     "rehabcast/commands/audit.py",  # the ledger, by the first audit
     "rehabcast/commands/federate.py",  # the ledger of a site that has not audited
     "rehabcast/commands/joint_verdict.py",
