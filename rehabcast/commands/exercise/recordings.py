@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
 from contracts.digests import file_digest
 from contracts.errors import CohortInvalid, ContractError, IntegrityError, Problem, as_lines
 from contracts.exercise import Programme, Side, write_sets
+from contracts.exercise.programme import Name
 from rehabcast.output import AsJson, emit, require_place, stderr_console
 
 if TYPE_CHECKING:
@@ -121,6 +123,7 @@ def enrol(
     from inference.exercise.templates import write_template
 
     require_place(output)
+    _require_name(exercise, "--exercise")
     model = read_recogniser(recogniser)
     shown = read_recording(recording, read_import_map(map_file))
     template = enrolled(shown.motions, shown.side, exercise, model, name=recording.name)
@@ -193,6 +196,7 @@ def _labelled(table: Path, declared: ImportMap) -> list[LabelledSet]:
     for number, row in enumerate(rows, 2):
         if empty := [name for name in COLUMNS if not (row.get(name) or "").strip()]:
             raise ContractError(f"{table}, row {number}: {empty[0]} is missing", advice)
+        _require_name(row["exercise"].strip(), f"{table}, row {number}")
         read = read_recording(table.parent / row["file"].strip(), declared)
         longest = max(read.motions, key=lambda each: each.seconds)
         made.append(
@@ -202,6 +206,17 @@ def _labelled(table: Path, declared: ImportMap) -> list[LabelledSet]:
             )
         )  # fmt: skip
     return made
+
+
+def _require_name(exercise: str, place: str) -> None:
+    """Refuse a name that no programme could prescribe."""
+    try:
+        TypeAdapter(Name).validate_python(exercise)
+    except ValidationError as error:
+        raise ContractError(
+            f"{place}: {exercise[:80]!r} is no name of an exercise",
+            "write 1 to 60 characters, without spaces at the ends",
+        ) from error
 
 
 def _templates(

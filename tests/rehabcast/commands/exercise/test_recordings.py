@@ -154,6 +154,7 @@ def test_a_wrong_map_is_refused_in_a_sentence(
         ("file,person\n", "record at least 3 people"),
         ("file,person,exercise\nright_1.csv,,a\n", "row 2: person is missing"),
         ("file,person,exercise\nnowhere.csv,1,a\n", "nowhere.csv"),
+        (f"file,person,exercise\nright_1.csv,1,{'a' * 61}\n", "is no name of an exercise"),
     ],
 )
 def test_a_wrong_table_of_sets_is_refused_in_a_sentence(
