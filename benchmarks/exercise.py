@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from inference.exercise.recognise import other_side
 from inference.exercise.recogniser import WITH, Recogniser
 from inference.exercise.templates import Template
 from support import shoulder
+from support.exercise_figure import draw
 from support.exercise_trials import days, simulated
 from support.repository import print_frame
 from training.exercise.fit import LabelledSet, fit_head, fit_heads, labelled_windows
@@ -221,8 +223,12 @@ def main() -> None:
     """Measure, print, and say which targets were met."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--people", type=int, default=8)
+    parser.add_argument("--figure", type=Path, help="only draw three recordings to this file")
     chosen = parser.parse_args()
     labelled = shoulder.shoulder_sets()
+    if chosen.figure is not None:
+        draw(labelled, chosen.figure)
+        return
     people = sorted({each.person for each in labelled}, key=int)[: chosen.people]
     counted = counts(labelled)
     count_rows = [

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from contracts.errors import CohortInvalid, ForecastRefused, Problem
 from contracts.observation import Observation
-from contracts.vocabulary import vocabulary
 from contracts.vocabulary.nearest import nearest_codes
 from features.checks import UNKNOWN_CODES
 from inference.record import check_observations, place_of
@@ -45,11 +44,6 @@ def refusal_of_record(
     )
 
 
-def _called(field: str) -> str:
-    """Return a code's name, as clinicians know it; another field as it is."""
-    return vocabulary()[field].name if field in vocabulary() else field
-
-
 def _in_words(problem: Problem, observations: Sequence[Observation]) -> tuple[str, str, str]:
     """Return what is meant, what is wrong with it and what to do.
 
@@ -57,7 +51,7 @@ def _in_words(problem: Problem, observations: Sequence[Observation]) -> tuple[st
     """
     place = place_of(problem)
     if problem.cause != UNKNOWN_CODES or place is None:
-        return _called(problem.field), problem.found, problem.advice
+        return problem.field, problem.found, problem.advice
     meant = " or ".join(nearest_codes(observations[place].code))
     return (
         f"observation {place + 1}", NOT_A_CODE, f"did you mean {meant}?" if meant else OTHER_CODES

@@ -73,30 +73,26 @@ def motions(readings: Iterable[tuple[Signal, Signal | None]]) -> list[Motion]:
         The clock goes back, the rate is not as declared or too low, the two are not sampled
         together, or there is no sample.
     """
-    pieces: list[list[Motion]] = []
+    pieces: list[Motion] = []
     for acceleration, rotation in readings:
         for piece in _pieces(acceleration, rotation):
-            if pieces and _follows(pieces[-1][-1], piece):
-                pieces[-1].append(piece)
+            if pieces and _follows(pieces[-1], piece):
+                pieces[-1] = _longer(pieces[-1], piece)
             else:
-                pieces.append([piece])
+                pieces.append(piece)
     if not pieces:
         raise ContractError(
             "there is no acceleration in it", "record raw acceleration, and say so in the map"
         )
-    return [Motion(start=parts[0].start, values_T6=_joined(parts)) for parts in pieces]
+    return pieces
 
 
-def _joined(parts: list[Motion]) -> Array:
-    """Return the samples of parts in a row, which are given up one by one: a day is held once."""
-    whole_T6 = np.empty((sum(len(part.values_T6) for part in parts), 6), dtype=np.float32)
-    first = 0
-    parts.reverse()
-    while parts:
-        part = parts.pop()
-        whole_T6[first : first + len(part.values_T6)] = part.values_T6
-        first += len(part.values_T6)
-    return whole_T6
+def _longer(before: Motion, piece: Motion) -> Motion:
+    """Return two pieces as one, in the memory of the first: a day is held once."""
+    values_T6, count = before.values_T6, len(before.values_T6)
+    values_T6.resize((count + len(piece.values_T6), 6), refcheck=False)
+    values_T6[count:] = piece.values_T6
+    return Motion(start=before.start, values_T6=values_T6)
 
 
 def _follows(before: Motion, piece: Motion) -> bool:
@@ -184,4 +180,4 @@ def _resampled(time_N: NDArray[np.datetime64], values_N6: Array, rate: float) ->
         values_N6 = resample_poly(
             values_N6.astype(np.float32), ratio.numerator, ratio.denominator, axis=0, padtype="edge"
         )
-    return Motion(start=time_N[0], values_T6=np.ascontiguousarray(values_N6, dtype=np.float32))
+    return Motion(start=time_N[0], values_T6=np.array(values_N6, dtype=np.float32, order="C"))

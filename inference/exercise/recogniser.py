@@ -184,17 +184,20 @@ def read_recogniser(path: Path) -> Recogniser:
         ) from error
     except SafetensorError as error:
         raise ContractError(f"{path}: it is no recogniser", advice) from error
-    said = json.loads(written)
-    require_known_form(said, FORM, str(path), ContractError)
-    if said.get(KEY) != name_of(FORM):
-        raise ContractError(f"{path}: it is no recogniser", advice)
-    return Recogniser(
-        exercises=tuple(said["exercises"]),
-        heads={name: _head(tensors, name) for name in (WITH, WITHOUT)},
-        version=version,
-        people=said["people"],
-        simulated=said["simulated"],
-    )
+    try:
+        said = json.loads(written)
+        require_known_form(said, FORM, str(path), ContractError)
+        if said[KEY] != name_of(FORM):
+            raise KeyError(KEY)
+        return Recogniser(
+            exercises=tuple(said["exercises"]),
+            heads={name: _head(tensors, name) for name in (WITH, WITHOUT)},
+            version=version,
+            people=said["people"],
+            simulated=said["simulated"],
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise ContractError(f"{path}: it is no recogniser", advice) from error
 
 
 KERNEL_PARTS = ("dilation_D", "biases_D", "uses_DKC", "bias_KF")

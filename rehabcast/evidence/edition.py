@@ -166,12 +166,12 @@ def _made(
         condition=version.bundle.task.condition,
         target=vocabulary()[version.bundle.task.target.code].name,
         weeks=version.bundle.task.primary_horizon_weeks,
-        people=tuple(_people(numbers)),
+        people=tuple(groups_shown(numbers)),
         refused=shown(numbers[REFUSED, EVERYONE, EVERYONE]),
         reasons=tuple(
             ReasonGiven(reason=OVERRIDE_REASONS.get(code, code), people=shown(number))
             for (measure, _, code), number in numbers.items()
-            if measure == REASON
+            if measure == REASON and number
         ),
         alerts=Clinicians(
             clinicians=shown(numbers[CLINICIANS, EVERYONE, EVERYONE]),
@@ -197,9 +197,16 @@ def _made(
     return Kept(content=edition.model_dump_json(), numbers=numbers)
 
 
-def _people(numbers: Numbers) -> Iterator[GroupOfPeople]:
-    """Yield everyone, and then each group of whom anything is counted."""
-    groups = {(axis, label) for measure, axis, label in numbers if measure in MEASURES.values()}
+def groups_shown(numbers: Numbers) -> Iterator[GroupOfPeople]:
+    """Yield everyone, and then each group of whom a number was ever shown.
+
+    That a group is named would tell of its first person.
+    """
+    groups = {
+        (axis, label)
+        for (measure, axis, label), people in numbers.items()
+        if people and measure in MEASURES.values()
+    }
     for axis, label in sorted({*groups, (EVERYONE, EVERYONE)}, key=lambda g: (g[0] != EVERYONE, g)):
         shown_of = {
             field: shown(numbers.get((cell, axis, label), 0)) for field, cell in MEASURES.items()

@@ -135,7 +135,7 @@ def _shown(found: Shifts, version: Watched) -> ShiftRun:
     plan = version.plan
     named = sorted(found.named(plan), key=lambda t: -t.weight * t.largest)
     warns = found.since_week is not None
-    said = "people come as they came"
+    said = "nothing shows that people come otherwise than before"
     if warns:
         which = "; ".join(map(in_words, named[:LARGEST_SHOWN])) or "all tests together"
         said = f"people do not come as they came: {which}"

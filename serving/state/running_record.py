@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from contracts.errors import ForecastRefused
 from contracts.observation import Observation
-from contracts.vocabulary import vocabulary
 from serving.schemas import CLOCKS, FeedbackRequest
 from serving.state.entries import Entry, Event, Kind, new_id
 from serving.state.tables import NO_DAY, observation_table, of_person, subject_table
@@ -96,9 +95,8 @@ def not_on_record(
 
 
 def _in_words(code: str, day: int) -> str:
-    """Name a value as clinicians do, and its day; never by itself."""
-    name = vocabulary()[code].name if code in vocabulary() else code
-    return name if day == NO_DAY else f"{name} on day {day} since onset"
+    """Name a value by its code, which is one of the vocabulary, and its day; never by itself."""
+    return code if day == NO_DAY else f"{code} on day {day} since onset"
 
 
 def day_of(observation: Observation) -> int:

@@ -17,7 +17,7 @@ from contracts.errors import ContractError
 from contracts.exercise import Exercise, joined, read_sets
 from rehabcast.commands.service.asking import UrlOption, asking, service_of
 from rehabcast.commands.service.what_if import read_plans
-from rehabcast.output import AsJson, emit, require_place
+from rehabcast.output import AsJson, emit, require_place, write_file
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def report(
     say = Say(language)
     text = as_text(found, say)
     if output is not None:
-        output.write_text(as_html(found, say), "utf-8")
+        write_file(output, as_html(found, say))
     emit(Reported(report=found, in_words=tuple(text.splitlines())), text, as_json=as_json)
 
 
@@ -168,7 +168,7 @@ def days(
     require_place(output)
     observed, simulated = _observed(sets, programme, as_of)
     values = daily_values(observed)
-    output.write_text(_table(subject, values), "utf-8")
+    write_file(output, _table(subject, values))
     result = DaysWritten(
         path=output, days=len({each.day for each in values}), values=len(values),
         left_out=observed.left_out, simulated=simulated,

@@ -17,6 +17,7 @@ from contracts.exercise import Programme, Side, write_sets
 from rehabcast.output import AsJson, emit, require_place, stderr_console
 
 if TYPE_CHECKING:
+    from features.exercise.recordings import Recording
     from features.importing.import_map import ImportMap
     from inference.exercise.recognise import Recognised
     from inference.exercise.recogniser import Recogniser
@@ -159,7 +160,7 @@ def recognise(
     read = read_recording(recording, read_import_map(map_file))
     templates: tuple[Template, ...] = ()
     if prescribed is not None and programme is not None:
-        templates = _templates(prescribed, programme.parent, read.side, model)
+        templates = _templates(prescribed, programme.parent, read, model)
     found = recognised(read.motions, read.side, model, templates, name=recording.name)
     if prescribed is not None:
         found = _as_prescribed(found, prescribed, read.side)
@@ -204,11 +205,12 @@ def _labelled(table: Path, declared: ImportMap) -> list[LabelledSet]:
 
 
 def _templates(
-    prescribed: Programme, folder: Path, side: Side, model: Recogniser
+    prescribed: Programme, folder: Path, recording: Recording, model: Recogniser
 ) -> tuple[Template, ...]:
     """Return the templates of a programme's exercises of one side: of all of them, or of none."""
     from inference.exercise.templates import read_template
 
+    side, gyroscope = recording.side, all(each.has_rotation for each in recording.motions)
     own = [each for each in prescribed.exercises if each.side == side]
     named = {each.name: folder / each.template for each in own if each.template is not None}
     if not named:
@@ -232,6 +234,11 @@ def _templates(
                 f"{path}: it is a template of {file.exercise!r}, {file.side}, and the programme"
                 f" names it for {each.name!r}, {each.side}",
                 "name the right file in the programme",
+            )
+        if file.gyroscope != gyroscope:
+            raise ContractError(
+                f"{path}: only one of it and the recording was made with a gyroscope",
+                "enrol the exercise with the device and settings of the recordings",
             )
         read.append(replace(file.template(), exercise=each.name))
     return tuple(read)

@@ -158,4 +158,4 @@ def _readable(result: MonitoringRun) -> Group:
         f" e-value {shift.mean_e:,.2f} (at most {shift.largest_mean_e:,.2f}); a warning from"
         f" {shift.warns_at:g}."
     )
-    return Group("\n".join(lines), table, said, came)
+    return Group("\n".join(lines), table, said, *([came] if shift.foremost else []))

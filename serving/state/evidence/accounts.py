@@ -1,13 +1,14 @@
 """Accounts of what forecasts on record add to tests, week by week, exactly once.
 
-A person counts once in an account, by one forecast, in one week. A week is counted in one
-transaction and never again: whoever reads what was kept gets the same sums after any crash, restart
+A person counts once in an account, by one forecast, in one week. A week is counted in a transaction
+and never again: whoever reads what was kept gets the same sums after any crash, restart
 or restore, also where people were erased since.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -25,6 +26,10 @@ from stores.database import reading, write
 
 ENTRIES_AT_ONCE = 20_000
 """Entries of the record that one transaction reads: the service writes in between."""
+
+SECONDS_AT_ONCE = 1.0
+"""Of weeks that one transaction counts: each takes as long to write down as a few to count, and the
+service waits."""
 
 Sums = Mapping[str, Any]
 """What a week adds to the tests, as JSON."""
@@ -106,9 +111,19 @@ def take_in(
 
 def close_weeks(store: Store, account: Account, this_week: int, sums_of: SumsOf) -> int:
     """Count every week that is over; return how many had somebody in them."""
-    closed = 0
-    while write(store.engine, lambda c: _close_next(c, account.name, this_week, sums_of)):
-        closed += 1
+
+    def some(connection: sa.Connection) -> tuple[int, bool]:
+        until, weeks = time.monotonic() + SECONDS_AT_ONCE, 0
+        while _close_next(connection, account.name, this_week, sums_of):
+            weeks += 1
+            if time.monotonic() >= until:
+                return weeks, True
+        return weeks, False
+
+    closed, is_more = 0, True
+    while is_more:
+        weeks, is_more = write(store.engine, some)
+        closed += weeks
     return closed
 
 

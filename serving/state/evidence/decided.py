@@ -86,7 +86,8 @@ def by_group(decisions: Sequence[DecidedDose]) -> tuple[DecisionsOfGroup, ...]:
     """Tell decisions of everybody, by what was advised, and by group of each attribute."""
     cells: dict[tuple[str, str], list[DecidedDose]] = defaultdict(list)
     for each in decisions:
-        for place in {EVERYBODY: EVERYBODY, ADVICE: each.action, **each.groups}.items():
+        its_groups = {EVERYBODY: EVERYBODY, ADVICE: each.action, **each.groups}
+        for place in its_groups.items():
             cells[place].append(each)
     order = {EVERYBODY: 0, ADVICE: 1}
     places = sorted(cells, key=lambda place: (order.get(place[0], 2), *place))

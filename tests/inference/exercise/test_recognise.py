@@ -135,6 +135,10 @@ def test_what_is_no_recogniser_or_template_is_refused(model: Recogniser, folder:
     save_file(load_file(folder / "m.safetensors"), folder / "bare")
     with pytest.raises(ContractError, match="it is no recogniser"):
         read_recogniser(folder / "bare")
+    for about in ("{", "[]", '{"format": "rehabcast-exercise-recogniser/1"}'):
+        save_file({"a": np.zeros(1)}, folder / "bare", {"about": about})
+        with pytest.raises(ContractError, match="it is no recogniser"):
+            read_recogniser(folder / "bare")
     with pytest.raises(ContractError, match="cannot be read"):
         read_recogniser(folder / "nowhere")
     for content, said in (

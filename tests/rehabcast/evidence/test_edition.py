@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from audits.disclosure.over_time import last_shown
 from contracts.errors import EvidenceMissing
+from contracts.groups import MINIMUM_SHOWN
 from contracts.task import Task
-from rehabcast.evidence.edition import month_of
+from rehabcast.evidence.edition import groups_shown, month_of
 from rehabcast.settings import Settings
 from serving.schemas import FeedbackRequest
 from serving.state.forecast_log import append
@@ -111,6 +113,15 @@ def test_what_a_month_told_is_told_again_and_few_people_change_nothing(
     assert not (home.parent / "x").exists()
     fields = json.loads(FIELDS.read_text("utf-8"))["monitor edition"]
     assert list(december) == [path for path in fields if "." not in path]
+
+
+def test_a_group_is_named_only_once_a_number_of_it_is_shown() -> None:
+    first = {("forecast", *EVERYONE): 40, ("forecast", "sex", "other"): MINIMUM_SHOWN - 1}
+    numbers = last_shown({}, first)
+    assert [(each.attribute, each.label) for each in groups_shown(numbers)] == [EVERYONE]
+    numbers = last_shown(numbers, {**first, ("forecast", "sex", "other"): MINIMUM_SHOWN})
+    named = {(each.attribute, each.label): each.forecast for each in groups_shown(numbers)}
+    assert named == {EVERYONE: 40, ("sex", "other"): MINIMUM_SHOWN}
 
 
 def test_an_edition_is_of_a_month_that_is_over() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,21 @@ def test_what_cannot_be_is_said_in_a_sentence(
     said = line(*words)
     assert (said.code, says in " ".join(said.text.split())) == (3, True), said.text
     assert "Traceback" not in said.text
+
+
+def test_a_full_disk_is_said_and_leaves_the_file_as_it_was(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (line.folder / "report.html").write_text("before", "utf-8")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("stores.private_files.os.fsync", full)
+        said = line(*REPORT, "--output", "report.html")
+    assert (said.code, "cannot be written (No space left on device)" in said.text) == (3, True)
+    assert (line.folder / "report.html").read_text("utf-8") == "before"
 
 
 def test_a_report_of_a_day_is_of_what_was_known_then(line: Line) -> None:

@@ -108,6 +108,18 @@ def test_templates_come_from_shown_repetitions_and_are_kept_by_their_digest(fold
              "--programme", "p.toml")  # fmt: skip
     programme(folder, *lines)
     assert run(folder, *asked)["unknown"] == 0
+    blind = (folder / "map.toml").read_text()
+    (folder / "map.toml").write_text(
+        "".join(
+            f"[[signals]]{part}"
+            for part in blind.split("[[signals]]")[1:]
+            if "rotation" not in part
+        )
+    )
+    try:
+        assert "made with a gyroscope" in run(folder, *asked)["refused"]
+    finally:
+        (folder / "map.toml").write_text(blind)
     programme(folder, *lines, 'name = "other"')
     assert "'other' of the right side has no template" in run(folder, *asked)["refused"]
     programme(folder, *lines[:2], lines[2].replace("swing.json", "turn.json"))
