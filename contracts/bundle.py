@@ -14,7 +14,8 @@
                            rounded (`inference.similar`); `doses_seen_*`, how many of them had so
                            much therapy (`inference.twin.support`); `courses_seen_*`, and over the
                            weeks that followed (`inference.twin.courses`), which earlier bundles
-                           lack; `outcomes_H`, how many at each horizon;
+                           lack; `by_people_H`, what more people would settle; `outcomes_H`,
+                           how many at each horizon;
                            `visit_correlation_1` and `chances_moved_MH` of the milestones
                            (`inference.milestones`); and `reference_*`, mean and spread of the
                            training people on all their days (no row)
