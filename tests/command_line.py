@@ -53,7 +53,7 @@ for line in sys.stdin:
 QUICK_TRAINING = """
 from serving.forecast import explanation_quality
 from training.models import boosted
-boosted.TREES, explanation_quality.SAMPLE = 5, 12
+boosted.TREES, explanation_quality.SAMPLE = 5, 30
 """
 """To be done before a training that is not about how good its comparators and reasons are."""
 

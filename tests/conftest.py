@@ -167,7 +167,7 @@ def quick_training() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.models.boosted.TREES", 5)
-        patch.setattr("serving.forecast.explanation_quality.SAMPLE", 12)
+        patch.setattr("serving.forecast.explanation_quality.SAMPLE", 30)
         yield
 
 

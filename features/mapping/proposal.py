@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from contracts.cohort import ENROLMENT, ONSET
@@ -23,8 +23,6 @@ from features.mapping.looks import ColumnLook, TableLook, look_at_table
 from features.mapping.names import is_called
 from features.mapping.tables import DAYS, TIMES, is_day, table_proposals
 from features.mapping.visits import by_visit
-from features.recording import SourceFile
-from features.sources import formats
 
 TABLE_NAMES = (".csv", ".tsv", ".txt", ".tab", ".parquet", ".csv.gz", ".tsv.gz")
 
@@ -32,7 +30,11 @@ FEWEST_SHARED = 0.5
 """Share of the identifiers of two tables that both have where they are the same people (local)."""
 
 
-def propose_map(sources: Sequence[Path], folder: Path) -> MapProposal:
+def propose_map(
+    sources: Sequence[Path],
+    folder: Path,
+    export_of: Callable[[str, Path], str] = lambda _file, _path: "",
+) -> MapProposal:
     """Return the map of some tables, as far as they prove it.
 
     Parameters
@@ -41,6 +43,9 @@ def propose_map(sources: Sequence[Path], folder: Path) -> MapProposal:
         Files, and folders of files.
     folder
         Where the map will lie: it names its files from there.
+    export_of
+        Format of a file that is read without a map, empty for a plain table
+        (`features.sources.formats.export_of`); a service reads no such files.
 
     Raises
     ------
@@ -54,7 +59,7 @@ def propose_map(sources: Sequence[Path], folder: Path) -> MapProposal:
     notes: list[SourceNote] = []
     unreadable = []
     for file, path in files.items():
-        if known := _known_export(file, path):
+        if known := export_of(file, path):
             notes.append(SourceNote(note=Note.KNOWN_EXPORT, file=file, facts=(known,)))
             continue
         try:
@@ -114,16 +119,6 @@ def table_files(sources: Sequence[Path], folder: Path) -> dict[str, Path]:
             f"name files, or a folder with some ({', '.join(TABLE_NAMES)})",
         )
     return found
-
-
-def _known_export(file: str, path: Path) -> str:
-    """Return the format of a file that is read without a map; empty for a plain table."""
-    try:
-        return formats.detect(
-            SourceFile(path=path, name=file, subject_label="", zone="", placement="")
-        ).name
-    except SourceUnreadable:
-        return ""
 
 
 def _name(sources: Sequence[Path]) -> str:

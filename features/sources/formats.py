@@ -154,6 +154,16 @@ UNSUPPORTED = (
 """An error that names what a file is helps more than one that doesn't recognise it."""
 
 
+def export_of(name: str, path: Path) -> str:
+    """Return the format of a file that is known by its content; empty where it has none of them."""
+    try:
+        return detect(
+            SourceFile(path=path, name=name, subject_label="", zone="", placement="")
+        ).name
+    except SourceUnreadable:
+        return ""
+
+
 def detect(file: SourceFile) -> Format:
     """Recognise a file's format by its content.
 

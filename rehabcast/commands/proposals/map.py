@@ -72,13 +72,14 @@ def map_(
     from features.mapping.proposal import propose_map
     from features.mapping.writing import map_text
     from features.sources.column_map import LITERAL
+    from features.sources.formats import export_of
 
     require_place(output)
     if output.exists():
         raise ContractError(
             f"{output} exists already", "name a new file: a map may hold somebody's answers"
         )
-    proposal = propose_map(sources, output.parent)
+    proposal = propose_map(sources, output.parent, export_of)
     on_terminal = sys.stdin.isatty() and sys.stderr.isatty()
     if on_terminal if ask is None else ask:
         proposal = answered(proposal, _ask)

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from contracts.errors import CohortInvalid, Problem, RehabcastError
+from contracts.errors import CohortInvalid, Problem, RehabcastError, ServiceUnavailable
 from features.mapping.findings import MapProposal
 from features.mapping.wording import left_out_in_words
 from rehabcast.pages.imports.questions import (
@@ -29,7 +29,7 @@ from rehabcast.pages.imports.questions import (
     map_of,
     proposal_of,
 )
-from rehabcast.pages.imports.understood import Person, Understood, understood
+from rehabcast.pages.imports.understood import Person, Understood, require_reader, understood
 from serving.http import handlers
 from serving.pages.forms import check
 from serving.pages.forms.uploads import FILE, LARGEST_FORM, LONGEST_NAME, NAME, unpacked
@@ -57,6 +57,10 @@ class Opened:
 
 def start(visit: Visit) -> Answer:
     """Ask for a file."""
+    try:
+        require_reader()
+    except ServiceUnavailable as refusal:
+        return _start(refusal)
     return _start()
 
 
@@ -109,6 +113,7 @@ def _kept(visit: Visit, person: Person) -> dict[str, Any]:
 
 @contextmanager
 def _opened(form: Mapping[str, str]) -> Iterator[Opened]:
+    require_reader()
     content = unpacked(form.get(FILE, ""))
     with TemporaryDirectory() as folder:
         proposal, _ = proposal_of(content, form.get(NAME, ""), Path(folder))
@@ -132,7 +137,8 @@ def _guarded(visit: Visit, values: Mapping[str, str], step: Any) -> Answer:
 
 def _start(refusal: RehabcastError | None = None, name: str = "") -> Answer:
     return Answer(
-        template="import.html", status=200 if refusal is None else 422,
+        template="import.html",
+        status=200 if refusal is None else 503 if isinstance(refusal, ServiceUnavailable) else 422,
         facts={"refusal": refusal, "problems": _problems(refusal), "name": name, "start": START},
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,13 +14,15 @@ import msgspec
 import pandas as pd
 
 from contracts.cohort import CODE, ENROLMENT, NUMBER, ONSET, SUBJECT, TEXT, TIME
-from contracts.errors import ForecastRefused, Problem, RehabcastError, grouped
+from contracts.errors import (
+    ForecastRefused,
+    Problem,
+    RehabcastError,
+    ServiceUnavailable,
+    grouped,
+)
 from contracts.observation import Observation
-from features.importing.assemble import assemble
-from features.importing.gather import gather_tables
 from features.measurements.records import PLACE, SUBJECT_LABEL
-from features.sources import tables
-from features.sources.mapped_columns import DAYS
 from serving.http.decoding import RequestInvalid
 from serving.pages.page import Visit
 from serving.schemas import ObservationsRequest, SubjectId
@@ -102,6 +105,25 @@ class Understood:
     left_out: Sequence[Problem]
 
 
+READS_TABLES = "duckdb"
+"""What an import rests on; the service's own image does without (deploy/runtime.lock)."""
+
+
+def require_reader() -> None:
+    """Refuse where what reads tables is not installed.
+
+    Raises
+    ------
+    ServiceUnavailable
+        It is not.
+    """
+    if importlib.util.find_spec(READS_TABLES) is None:
+        raise ServiceUnavailable(
+            "this service is installed without what reads tables",
+            "ask whoever runs it to install everything, or send values from your record system",
+        )
+
+
 def understood(column_map: Path, folder: Path, visit: Visit) -> Understood:
     """Read a table through its map, as an import does, and compare it with the record.
 
@@ -115,6 +137,12 @@ def understood(column_map: Path, folder: Path, visit: Visit) -> Understood:
     RehabcastError
         The map leaves something open, or the table cannot be read by it.
     """
+    # Not before somebody sends a table: a service otherwise needs none of it.
+    from features.importing.assemble import assemble
+    from features.importing.gather import gather_tables
+    from features.sources import tables
+    from features.sources.mapped_columns import DAYS
+
     gathered = gather_tables(tables.collect_tables(column_map), tables.NAME)
     records = gathered.collected.records
     stated = pd.concat(records, ignore_index=True) if records else pd.DataFrame()

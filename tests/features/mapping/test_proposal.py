@@ -10,6 +10,7 @@ from contracts.errors import CohortInvalid, ContractError
 from features.mapping.findings import LeftOut, Note, Standing
 from features.mapping.proposal import propose_map
 from features.mapping.writing import map_text
+from features.sources.formats import export_of
 from tests.features.mapping.conftest import Propose, column_of, table_of
 from tests.refusals import refuses, same_as_kept
 
@@ -245,11 +246,11 @@ def test_an_export_that_is_known_is_left_to_auto(tmp_path: Path) -> None:
         "LightlyActiveMinutes,SedentaryMinutes,Calories\n1,4/12/2016,1,1,1,0,1,1,1,0,1,1,1,1,1\n"
     )
     (tmp_path / "dailyActivity_merged.csv").write_text(fitabase)
-    proposal = propose_map([tmp_path], tmp_path)
+    proposal = propose_map([tmp_path], tmp_path, export_of)
     assert [n.facts for n in proposal.notes if n.note is Note.KNOWN_EXPORT] == [("fitbit",)]
     (tmp_path / "scores.csv").unlink()
     with refuses(ContractError):
-        propose_map([tmp_path], tmp_path)
+        propose_map([tmp_path], tmp_path, export_of)
 
 
 def test_sources_that_a_map_cannot_name_are_refused(tmp_path: Path) -> None:

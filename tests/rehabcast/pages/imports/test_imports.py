@@ -349,3 +349,14 @@ def test_no_day_of_the_file_is_later_than_today(clinician: Browser) -> None:
     assert "row 2, 'P-1', Fugl-Meyer upper extremity" in text_of(shown)
     assert "lies in the future" in shown
     assert "1 value would be added" in shown
+
+
+def test_a_service_without_what_reads_tables_says_so_before_a_file_is_chosen(
+    clinician: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = clinician.token(clinician.open(IMPORT), f"{IMPORT}/look")
+    monkeypatch.setattr("rehabcast.pages.imports.understood.READS_TABLES", "not_installed_here")
+    sent = send_file(clinician, WARD, token=token)
+    assert sent.status_code == 503
+    for page in (clinician.open(IMPORT, status=503), sent.text):
+        assert "installed without what reads tables" in page
