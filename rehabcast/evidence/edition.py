@@ -86,11 +86,11 @@ def month_of(name: str | None, today: date) -> Month:
         raise EvidenceMissing(
             f"{name!r} is no month", "write it as YYYY-MM, such as 2026-11"
         ) from None
-    after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-    if after > today:
+    if first >= today.replace(day=1):
         raise EvidenceMissing(
             f"the month {name} is not over yet", "an edition is of a month that is over"
         )
+    after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
     return Month(name=name, first=first, after=after)
 
 

@@ -130,6 +130,9 @@ class Pages:
         for page, match in found:
             if page.method == method:
                 return page, match.groupdict()
+        if found and method == "GET":
+            page, match = found[0]
+            return Page(method="GET", path=page.path, answer=_to_its_page), match.groupdict()
         if found:
             raise RequestRefused(405, "the page is not opened in this way", "go back, and open it")
         raise RequestRefused(404, "there is no such page", "go to the first page")
@@ -216,6 +219,11 @@ def _again(
 def _page_before(visit: Visit) -> str:
     """Return the page that a form is on: forms are sent to a path below it."""
     return visit.path.rpartition("/")[0] or HOME
+
+
+def _to_its_page(visit: Visit) -> Answer:
+    """Go to the page that a form is on, as after a language was chosen on the form's answer."""
+    return go(_page_before(visit))
 
 
 def _require_role(page: Page, visit: Visit) -> None:

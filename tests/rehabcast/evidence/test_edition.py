@@ -128,6 +128,9 @@ def test_an_edition_is_of_a_month_that_is_over() -> None:
     assert month_of(None, date(2027, 1, 1)).name == "2026-12"
     month = month_of("2026-12", date(2027, 1, 1))
     assert (month.first, month.after) == (date(2026, 12, 1), date(2027, 1, 1))
-    for wrong, said in (("2027-01", "is not over"), ("2026-13", "is no month"), ("x", "no month")):
+    for wrong, said in (
+        ("2027-01", "is not over"), ("9999-12", "is not over"), ("2026-13", "is no month"),
+        ("x", "no month"),
+    ):  # fmt: skip
         with pytest.raises(EvidenceMissing, match=said):
             month_of(wrong, date(2027, 1, 31))
