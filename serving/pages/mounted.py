@@ -45,6 +45,7 @@ from serving.pages.browser import LANGUAGE, languages_of, session_cookie
 from serving.pages.page import HOME, Answer, Field, Page, Visit, go
 from serving.pages.rendering import FOLDER, Say, environment
 from serving.state.people import sessions
+from serving.state.store import NotOnRecord
 
 log = logging.getLogger("rehabcast.http")
 
@@ -255,6 +256,11 @@ def _refusal(error: Exception) -> RequestRefused:
     """Return why a page cannot be shown, from an error that has words of ours."""
     if isinstance(error, RequestRefused):
         return error
+    if isinstance(error, NotOnRecord):  # Its advice is for programs.
+        return RequestRefused(
+            404, "nothing is on record of this patient",
+            "open a patient from the list, or put a new one on record",
+        )  # fmt: skip
     if isinstance(error, msgspec.ValidationError):
         return RequestRefused(
             400, "the form has a value that cannot be", "open the page and fill it in again"

@@ -111,6 +111,10 @@ def test_what_a_month_told_is_told_again_and_few_people_change_nothing(
     assert (said.code, said.text.count("\n")) == (4, 1)
     assert "one of 2027-12 was made already" in said.text
     assert not (home.parent / "x").exists()
+    said = run(
+        capsys, monkeypatch, "monitor", "edition", "arm", "--output", "x", "--month", "1999-12"
+    )
+    assert (said.code, "came into service on" in said.text) == (4, True)
     fields = json.loads(FIELDS.read_text("utf-8"))["monitor edition"]
     assert list(december) == [path for path in fields if "." not in path]
 

@@ -307,6 +307,7 @@ def test_a_caseload_comes_by_pages_and_is_searched(browser: Browser) -> None:
     browser.open("/pages/patients?page=x", status=400)
     for beyond in ("9", "9" * 20, "-" + "9" * 18):
         assert browser.open(f"/pages/patients?page={beyond}")
+    assert "put a new one on record" in browser.open("/pages/patients/P-99", status=404)
     assert "Nobody is in this list" in browser.open("/pages/patients?page=9")
     assert "\x00" not in browser.open("/pages/patients?named=P%00")
 
