@@ -59,10 +59,30 @@ def pytest_xdist_auto_num_workers() -> int:
     return usable_cores() + 1
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take long, so that no process is left alone with one at the end."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that no process is left alone with one at the end.
+
+    Properties draw half of their examples here, and all of them where the soak is asked for.
+    """
+    if "not soak" in config.option.markexpr.split(" or ")[0]:
+        functions = {id(function): function for function in map(tested, items)}
+        for function in functions.values():
+            draw_half(function)
     slow = set((ROOT / "tests" / "slow_modules.txt").read_text("utf-8").split())
     items.sort(key=lambda item: item.nodeid.partition("::")[0] not in slow)
+
+
+def tested(item: pytest.Item) -> Any:
+    """Return the function of a test: one for all of its parameters."""
+    test = getattr(item, "obj", None)
+    return getattr(test, "__func__", test)
+
+
+def draw_half(function: Any) -> None:
+    """Halve how many examples a property draws, from ten on; hypothesis has no other place for it."""
+    name = "_hypothesis_internal_use_settings"
+    if (own := getattr(function, name, None)) is not None and own.max_examples >= 10:
+        setattr(function, name, settings(own, max_examples=own.max_examples // 2))
 
 
 def pytest_collection_finish() -> None:
