@@ -111,7 +111,7 @@ def _is_looked_at_in_time(content: bytes, path: Path) -> bool:
         except (OSError, pa.ArrowException):
             return True  # What is wrong with it is told where it is read.
         columns, cells = about.num_columns, about.num_columns * about.num_rows
-        return columns <= MOST_COLUMNS and cells <= MOST_CELLS
+        return bool(columns <= MOST_COLUMNS and cells <= MOST_CELLS)
     header = re.split(rb"[\r\n]", content.lstrip(), maxsplit=1)[0]
     return max(header.count(sign) for sign in (b",", b";", b"\t", b"|")) < MOST_COLUMNS
 
