@@ -2,7 +2,7 @@
 
 Windows in which nothing moves are passed over; of the others the correlation with themselves says
 whether they repeat. Windows that do and touch are a set, cut where the limb rests and at its ends
-to where it moves. All in one pass, by hours, so that time and memory are of an hour.
+to where it moves. All in one pass, by hours, so that time is linear and memory is of an hour.
 
 Letters: T samples, W windows, S windows that move, C channels, L lags.
 """

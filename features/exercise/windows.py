@@ -1,6 +1,6 @@
 """Windows of a set, and the features by which an exercise is recognised.
 
-Channels are acceleration and rotation, and with a gyroscope the angles about its axes (integrated,
+Channels are acceleration, and with a gyroscope rotation, the angles about its axes (integrated,
 without slow drift) and the rotation about the vertical. Beside the shares of random kernels, which
 know nothing of levels, each window has moments of its channels: how the limb is held.
 

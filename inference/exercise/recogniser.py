@@ -45,6 +45,7 @@ class Recognition:
     ----------
     exercise, confidence
         Its name, None where it is none that is known; and the share of such answers that are right.
+        By templates the second is an order only: how sharp it is was learned from ridge scores.
     distance
         From the centre of the exercise that it is likest, 1 at the limit of what is known.
     """
