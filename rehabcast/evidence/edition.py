@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from audits.disclosure.over_time import last_shown, shown
 from audits.judging.wording import group_in_words
@@ -15,7 +16,7 @@ from audits.ledger.changes.plans import read_book
 from audits.ledger.evidence.acting import restricted_now
 from audits.ledger.evidence.restrictions import restricted_in
 from audits.ledger.ledger import Ledger
-from audits.ledger.trail import APPROVAL, RESTRICTION, REVOCATION, WARNING, Entry
+from audits.ledger.trail import APPROVAL, RESTRICTION, REVOCATION, SUSPENSION, WARNING, Entry
 from audits.measure.groups import EVERYONE
 from audits.report.document import Figure
 from audits.report.editions import to_html, to_pdf
@@ -219,14 +220,9 @@ def _tests(version: Watched, went: Courses) -> Iterator[TestShown]:
     for each, points in zip(version.tested, went.tests, strict=True):
         yield TestShown(
             rule=each.rule, attribute=each.axis, group=each.group, milestone=each.milestone,
-            side=side_of(each), needed=kinds[each.warns_only] / _alpha(version, each),
+            side=each.side, needed=kinds[each.warns_only] / _alpha(version, each),
             warns_only=each.warns_only, points=tuple(map(_point, points)),
         )  # fmt: skip
-
-
-def side_of(each: Hypothesis) -> str:
-    """Say on which side of its limit a test looks."""
-    return "too high" if each.sign > 0 else "too low"
 
 
 def _alpha(version: Watched, each: Hypothesis) -> float:
@@ -280,14 +276,22 @@ def _said(entry: Entry) -> str:
             for each in restricted_in(entry)
         )
     if entry.kind == WARNING:
-        named = details["evidence"].get("foremost", ())
-        return f"of {details['what']}" + "".join(
-            f"; {each['quantity']}, {group_in_words(each['attribute'], each['group'])}:"
-            f" {each['direction']}"
-            for each in named
-        )
+        return "; ".join((f"of {details['what']}", *_named(details["evidence"])))
+    if entry.kind == SUSPENSION:
+        return "; ".join(_named(details["evidence"])) or "of all tests together"
     if entry.kind == APPROVAL:
         return f"as {details['role']}: {details['reason']}"
     if entry.kind == REVOCATION:
         return str(details["champion"]["revoked"])
     return str(details.get("outcome", ""))
+
+
+def _named(evidence: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what evidence names: rules that outcomes speak against, or who comes otherwise."""
+    for each in evidence.get("tests", ()):
+        milestone = "" if each["milestone"] is None else f" ({each['milestone']})"
+        who = group_in_words(each["attribute"], each["group"])
+        yield f"{each['rule']}{milestone}, {who}: {each['side']}"
+    for each in evidence.get("foremost", ()):
+        who = group_in_words(each["attribute"], each["group"])
+        yield f"{each['quantity']}, {who}: {each['direction']}"
