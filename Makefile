@@ -95,8 +95,8 @@ bench: setup  ## Run the benchmarks (NAME=forecast for only one)
 screenshots: setup  ## Write every page of the service, in each language and in print, to build/screenshots
 	$(BIN)/python benchmarks/pages.py --screenshots build/screenshots
 
-soak: setup  ## Run the long tests: crashes, races, flipped bytes, gate mutants, the auditor itself
-	$(BIN)/python -m pytest -q -m soak
+soak: setup  ## Run the long tests: crashes, races, flipped bytes, gate mutants, the auditor itself, whole walks
+	$(BIN)/python -m pytest -q -m "soak or property"
 
 stories: setup  ## Ask models of simulated and of real people about the patients of tests/stories
 	$(BIN)/python -m pytest -q -m "soak or not soak" tests/stories

@@ -48,6 +48,9 @@ KEPT = Path(os.environ["KEPT_FOR_TESTS"]) if "KEPT_FOR_TESTS" in os.environ else
 settings.register_profile("rehabcast", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("rehabcast")
 
+EXAMPLES = "_hypothesis_internal_use_settings"
+"""Where hypothesis keeps how many examples a property draws."""
+
 # What is imported and collected is no garbage, but half a million objects and more: each time that the
 # collector walks all of them takes half a second.
 gc.disable()
@@ -59,10 +62,33 @@ def pytest_xdist_auto_num_workers() -> int:
     return usable_cores() + 1
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take long, so that no process is left alone with one at the end."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that no process is left alone with one at the end.
+
+    Properties draw half of their examples in the everyday run, and all of them in the soak.
+    """
+    for item in items:
+        if hasattr(tested(item), EXAMPLES):
+            item.add_marker("property")
+    if config.option.markexpr == "not soak":
+        functions = {id(function): function for function in map(tested, items)}
+        for function in functions.values():
+            draw_half(function)
     slow = set((ROOT / "tests" / "slow_modules.txt").read_text("utf-8").split())
     items.sort(key=lambda item: item.nodeid.partition("::")[0] not in slow)
+
+
+def tested(item: pytest.Item) -> Any:
+    """Return the function of a test: one for all of its parameters."""
+    test = getattr(item, "obj", None)
+    return getattr(test, "__func__", test)
+
+
+def draw_half(function: Any) -> None:
+    """Halve how many examples a property draws, from ten on; hypothesis has no other place for it."""
+    own = getattr(function, EXAMPLES, None)
+    if own is not None and own.max_examples >= 10:
+        setattr(function, EXAMPLES, settings(own, max_examples=own.max_examples // 2))
 
 
 def pytest_collection_finish() -> None:

@@ -41,11 +41,13 @@ def test_a_planted_disparity_of_the_simulator_is_found(name: str, quick_policy: 
     assert result.gap == pytest.approx(2 * trial.task.limit, rel=0.15)
 
 
+@pytest.mark.soak
 def test_where_none_is_planted_there_is_no_alarm(quick_policy: Policy) -> None:
     rates = run_trial(EVERY["F0"], quick_policy, seeds=2, population=POPULATION).rates
     assert (rates.detected, rates.false_alarm) == (None, 0.0)
 
 
+@pytest.mark.soak
 def test_biased_scores_of_the_simulator_are_not_seen_and_are_bracketed(
     quick_policy: Policy,
 ) -> None:

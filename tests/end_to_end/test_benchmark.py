@@ -191,6 +191,7 @@ def test_an_input_that_knows_the_outcome_stops_the_command(
         CliRunner().invoke(app, words, catch_exceptions=False)
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("quick_training")
 def test_the_winner_is_registered_with_the_leaderboard_it_won(
     simulated: Path, home: Path, tmp_path: Path, check_fields: Check

@@ -236,6 +236,7 @@ def test_values_are_converted_where_ucum_says_how(hospital: Hospital, cohort: Pa
     assert weights.sum() == pytest.approx(0.45359237 * pounds.sum(), rel=1e-6)
 
 
+@pytest.mark.soak
 def test_another_cohort_with_the_instrument_is_scored(
     hospital: Hospital, cohort: Path, version: str
 ) -> None:
@@ -243,6 +244,7 @@ def test_another_cohort_with_the_instrument_is_scored(
     assert scored["model_version"] == version
 
 
+@pytest.mark.soak
 def test_the_audit_report_and_the_model_cards_list_the_codes(
     hospital: Hospital, audited: dict[str, Any]
 ) -> None:
@@ -352,6 +354,7 @@ def answers(hospital: Hospital, version: str, audited: dict[str, Any]) -> Answer
     return answered
 
 
+@pytest.mark.soak
 def test_the_forecast_is_served_over_http_with_local_codes(answers: Answers) -> None:
     ((_, first),) = answers["/v1/forecast"]
     assert first["status"] == "forecast", first
@@ -365,6 +368,7 @@ def test_the_forecast_is_served_over_http_with_local_codes(answers: Answers) -> 
     assert {each["modality"] for each in reasons} >= {"assessments", "gait"}, explained
 
 
+@pytest.mark.soak
 def test_fhir_is_answered_by_the_codes_of_the_record_system(answers: Answers) -> None:
     ((_, answer),) = answers["/v1/fhir/forecast"]
     assert "Knee score of our clinic" in json.dumps(answer)
@@ -372,6 +376,7 @@ def test_fhir_is_answered_by_the_codes_of_the_record_system(answers: Answers) ->
     assert "not in the vocabulary" not in json.dumps(answer)
 
 
+@pytest.mark.soak
 def test_a_hook_asks_for_the_local_codes_and_answers_with_a_card(answers: Answers) -> None:
     ((_, services),) = answers["/cds-services"]
     (service,) = services["services"]
@@ -382,6 +387,7 @@ def test_a_hook_asks_for_the_local_codes_and_answers_with_a_card(answers: Answer
     assert "Knee score of our clinic" in json.dumps(cards["cards"]), cards
 
 
+@pytest.mark.soak
 def test_an_alert_names_the_instrument(answers: Answers) -> None:
     ((_, alerts),) = answers["/v1/subjects/P-2/alerts"]
     fell = next(alert for alert in alerts["alerts"] if alert["kind"] == "score fell")

@@ -222,6 +222,28 @@ serve --shadow arm
 ledger schema more
 people list more
 people retire nobody
+exercise check junk
+exercise check table.toml
+exercise check folder
+exercise report junk --programme table.toml
+exercise report missing --programme junk
+exercise report nothing --programme broken.toml --language xx
+exercise days junk --programme table.toml --subject P-1 --output junk/out.csv
+exercise days folder --programme missing --subject '' --output out.csv
+exercise send junk --programme table.toml --subject P-1 --onset 2025-01-01
+exercise send missing --programme table.toml --subject P-1 --onset 2025-13-41
+exercise groups COHORT --task {TASK}
+exercise groups junk --task junk
+exercise train junk --map table.toml --output x
+exercise train nothing --map broken.toml --output missing/x
+exercise enrol junk --map junk --recogniser junk --exercise '' --output x
+exercise enrol missing --map table.toml --recogniser junk --exercise a --output x
+exercise recognise junk --map table.toml --recogniser junk --output x
+exercise recognise folder --map missing --recogniser nothing --output x
+monitor edition nobody --output out
+monitor edition arm --output junk --month 2025-13
+record decisions --tenant ''
+record decisions --tenant nobody
 record verify --head missing.json
 record verify --head junk
 record head junk/out.json

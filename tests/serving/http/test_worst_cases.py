@@ -20,9 +20,10 @@ FHIR, HOOKS = "/v1/fhir/forecast", "/cds-services/recovery-forecast"
 DAILY = [
     code
     for code, entry in vocabulary().items()
-    if entry.kind is Kind.DAILY and (entry.modality != "therapy" or code == THERAPY)
+    if entry.kind is Kind.DAILY
+    and (entry.modality not in {"therapy", "exercise"} or code == THERAPY)
 ]
-"""Daily biomarkers: nobody has each kind of therapy every day for five years."""
+"""Daily biomarkers: nobody has each kind of therapy, or a programme, every day for five years."""
 FIVE_YEARS = 5 * 365 + 2
 MOST = 6_600
 """Observations of six elements: as many as are read."""
