@@ -87,7 +87,7 @@ class Entry:
 
     @property
     def is_champion_change(self) -> bool:
-        """True for a promotion, a rollback and a revocation."""
+        """Whether it changes the champion, or leaves none."""
         return self.kind in CHAMPION_CHANGES
 
 

@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from audits.disclosure.over_time import last_shown, shown
-from audits.judging.wording import group_in_words
 from audits.ledger.changes.plans import read_book
 from audits.ledger.evidence.acting import restricted_now
-from audits.ledger.evidence.restrictions import restricted_in
 from audits.ledger.ledger import Ledger
-from audits.ledger.trail import APPROVAL, RESTRICTION, REVOCATION, SUSPENSION, WARNING, Entry
+from audits.ledger.trail import WARNING
 from audits.measure.groups import EVERYONE
 from audits.report.document import Figure
 from audits.report.editions import to_html, to_pdf
@@ -37,6 +34,7 @@ from contracts.errors import EvidenceMissing
 from contracts.groups import MINIMUM_SHOWN
 from contracts.naming.model_version import split_version
 from contracts.vocabulary import vocabulary
+from rehabcast.evidence.entries import said_of
 from rehabcast.evidence.watched import Watched
 from serving.formats.cds.cards import OVERRIDE_REASONS
 from serving.state.evidence.accounts import counted
@@ -255,7 +253,7 @@ def _done(ledger: Ledger, model: str, month: Month) -> Iterator[LedgerEntry]:
         if is_of_month and entry.about.partition("/")[0] == model:
             yield LedgerEntry(
                 sequence=entry.sequence, time=entry.time, kind=entry.kind, about=entry.about,
-                by=entry.actor, said=_said(entry),
+                by=entry.actor, said=said_of(entry),
             )  # fmt: skip
 
 
@@ -264,34 +262,4 @@ def _warnings(ledger: Ledger, version: Watched, month: Month) -> Iterator[str]:
     for entry in ledger.trail():
         is_of_service = version.followed.since <= entry.time < month.after.isoformat()
         if entry.kind == WARNING and entry.about == version.model_version and is_of_service:
-            yield f"{entry.time[:10]}: {_said(entry)}"
-
-
-def _said(entry: Entry) -> str:
-    """Say what an entry adds to its kind; of e-values nothing, as they are of single weeks."""
-    details = entry.details()
-    if entry.kind == RESTRICTION:
-        return "; ".join(
-            f"no longer for {each.attribute}: {each.label} ({', '.join(each.rules)})"
-            for each in restricted_in(entry)
-        )
-    if entry.kind == WARNING:
-        return "; ".join((f"of {details['what']}", *_named(details["evidence"])))
-    if entry.kind == SUSPENSION:
-        return "; ".join(_named(details["evidence"])) or "of all tests together"
-    if entry.kind == APPROVAL:
-        return f"as {details['role']}: {details['reason']}"
-    if entry.kind == REVOCATION:
-        return str(details["champion"]["revoked"])
-    return str(details.get("outcome", ""))
-
-
-def _named(evidence: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what evidence names: rules that outcomes speak against, or who comes otherwise."""
-    for each in evidence.get("tests", ()):
-        milestone = "" if each["milestone"] is None else f" ({each['milestone']})"
-        who = group_in_words(each["attribute"], each["group"])
-        yield f"{each['rule']}{milestone}, {who}: {each['side']}"
-    for each in evidence.get("foremost", ()):
-        who = group_in_words(each["attribute"], each["group"])
-        yield f"{each['quantity']}, {who}: {each['direction']}"
+            yield f"{entry.time[:10]}: {said_of(entry)}"
