@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 from audits.disclosure.over_time import last_shown, shown
 from audits.ledger.changes.plans import read_book
@@ -82,14 +82,12 @@ def month_of(name: str | None, today: date) -> Month:
     try:
         first = date.fromisoformat(f"{name}-01")
     except ValueError:
-        raise EvidenceMissing(
-            f"{name!r} is no month", "write it as YYYY-MM, such as 2026-11"
-        ) from None
-    after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-    if after > today:
+        raise EvidenceMissing(f"{name!r} is no month", "write YYYY-MM, such as 2026-11") from None
+    if first >= today.replace(day=1):
         raise EvidenceMissing(
             f"the month {name} is not over yet", "an edition is of a month that is over"
         )
+    after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
     return Month(name=name, first=first, after=after)
 
 
@@ -99,17 +97,28 @@ def edition_of(
     """Return the edition of a month: as it was made first, or made and kept now.
 
     The weeks must have been counted (`rehabcast.evidence.running.run`).
+
+    Raises
+    ------
+    EvidenceMissing
+        The version came into service after the month, or there is an edition of a later one.
     """
+    since = version.followed.since[:10]
+    if since >= month.after.isoformat():
+        raise EvidenceMissing(
+            f"{version.model_version} came into service on {since}, after {month.name}",
+            "an edition is of a month in which the version was in service",
+        )
     service = version.followed.service
     content = made_before(store, service, month.name)
     if content is None:
-        is_shown = version.champion is not None
         people = served_until(
-            store, version.followed, month.after, is_shown=is_shown, codes=OVERRIDE_REASONS
-        )
+            store, version.followed, month.after, is_shown=version.champion is not None,
+            codes=OVERRIDE_REASONS,
+        )  # fmt: skip
         often = decisions_by_clinician(store, month.first, month.after)
-        numbers: dict[tuple[str, ...], int] = {(CLINICIANS, EVERYONE, EVERYONE): len(often)}
-        numbers.update(people.items())
+        numbers: dict[tuple[str, ...], int]
+        numbers = {(CLINICIANS, EVERYONE, EVERYONE): len(often), **people}
         went = _went(store, version, month)
         make = partial(_made, ledger, version, month, now, went, numbers, sorted(often.values()))
         content = keep(store, service, month.name, make)
@@ -174,9 +183,7 @@ def _made(
         ),
         alerts=Clinicians(
             clinicians=shown(numbers[CLINICIANS, EVERYONE, EVERYONE]),
-            median_decisions=round(statistics.median(often))
-            if len(often) >= MINIMUM_SHOWN
-            else None,
+            median_decisions=round(median(often)) if len(often) >= MINIMUM_SHOWN else None,
         ),
         act=_act(version, went, tests),
         mean=tuple(map(_point, went.mean)),

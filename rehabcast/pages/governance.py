@@ -157,7 +157,7 @@ def rollback(visit: Visit) -> Answer:
     """Bring an earlier champion back."""
     _require_trial()
     said = visit.form["epoch"]
-    if not said.isdigit() or not int(said):
+    if not said.isdecimal() or not int(said):
         raise RequestInvalid(
             "the number of the change is not a whole number", "write 1, for example"
         )

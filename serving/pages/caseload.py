@@ -19,7 +19,9 @@ from serving.state.alerting.looking import look_at_waiting
 from serving.state.champions import targets_of
 from serving.state.watch.patients import PatientRow, Shown, patients
 
-PAGE = 50
+PAGE, MOST_PAGES = 50, 100_000
+"""Patients of a page; and pages, as no database counts further than 64 bits."""
+
 FILTERS = {
     "all": later("Everybody"), "alerts": later("Need a look"), "silent": later("Silent"),
 }  # fmt: skip
@@ -54,19 +56,22 @@ def caseload(visit: Visit) -> Answer:
     shown = visit.query.get("show", "all")
     if shown not in FILTERS:
         raise RequestRefused(404, "there is no such list", "choose one of those on the page")
-    number_of_page = from_query(visit.query, "page", int, "a whole number") or 1
+    asked = from_query(visit.query, "page", int, "a whole number") or 1
+    number_of_page = min(max(asked, 1), MOST_PAGES)
+    # PostgreSQL takes no U+0000 (`serving.pages.forms.check` refuses it of forms).
+    named = visit.query.get("named", "").replace("\x00", "")[:64]
     snapshots = runtime.champions.current
     waiting = look_at_waiting(runtime.store, tenant, snapshots, visit.now, LOOK_SECONDS)
     targets = targets_of(snapshots)
     rows, total = patients(
         runtime.store.engine, tenant, visit.now.date(), codes=list(targets),
-        shown=cast("Shown", shown), named=visit.query.get("named", "")[:64],
-        offset=PAGE * (max(number_of_page, 1) - 1), limit=PAGE,
+        shown=cast("Shown", shown), named=named,
+        offset=PAGE * (number_of_page - 1), limit=PAGE,
     )  # fmt: skip
     ends = {code: (target.low, target.high) for code, (_, target) in targets.items()}
     facts = {
         "rows": [_row(row, ends, visit) for row in rows], "total": total, "waiting": waiting,
-        "filters": FILTERS, "shown": shown, "named": visit.query.get("named", "")[:64],
+        "filters": FILTERS, "shown": shown, "named": named,
         "page": number_of_page, "pages": max(1, -(-total // PAGE)),
         "instruments": [code_name(code) for code in targets],
         "simulated": any(s.served.bundle.manifest.simulated for s in snapshots),

@@ -45,6 +45,7 @@ from serving.pages.browser import LANGUAGE, languages_of, session_cookie
 from serving.pages.page import HOME, Answer, Field, Page, Visit, go
 from serving.pages.rendering import FOLDER, Say, environment
 from serving.state.people import sessions
+from serving.state.store import NotOnRecord
 
 log = logging.getLogger("rehabcast.http")
 
@@ -130,6 +131,9 @@ class Pages:
         for page, match in found:
             if page.method == method:
                 return page, match.groupdict()
+        if found and method == "GET":
+            page, match = found[0]
+            return Page(method="GET", path=page.path, answer=_to_its_page), match.groupdict()
         if found:
             raise RequestRefused(405, "the page is not opened in this way", "go back, and open it")
         raise RequestRefused(404, "there is no such page", "go to the first page")
@@ -218,6 +222,11 @@ def _page_before(visit: Visit) -> str:
     return visit.path.rpartition("/")[0] or HOME
 
 
+def _to_its_page(visit: Visit) -> Answer:
+    """Go to the page that a form is on, as after a language was chosen on the form's answer."""
+    return go(_page_before(visit))
+
+
 def _require_role(page: Page, visit: Visit) -> None:
     if page.roles and not page.roles & visit.person.roles:
         raise RequestRefused(
@@ -247,6 +256,11 @@ def _refusal(error: Exception) -> RequestRefused:
     """Return why a page cannot be shown, from an error that has words of ours."""
     if isinstance(error, RequestRefused):
         return error
+    if isinstance(error, NotOnRecord):  # Its advice is for programs.
+        return RequestRefused(
+            404, "nothing is on record of this patient",
+            "open a patient from the list, or put a new one on record",
+        )  # fmt: skip
     if isinstance(error, msgspec.ValidationError):
         return RequestRefused(
             400, "the form has a value that cannot be", "open the page and fill it in again"

@@ -83,7 +83,7 @@ def practice(visit: Visit) -> Answer:
 def case(visit: Visit) -> Answer:
     """Show one of them; with a prediction of one's own, also the forecast and what came."""
     file, said = practice_patients(), visit.parameters["number"]
-    if not said.isdigit() or not 1 <= int(said) <= len(file.patients):
+    if said not in map(str, range(1, len(file.patients) + 1)):
         raise RequestRefused(404, "there is no such patient to practise on", "choose from the list")
     snapshot = _snapshot(visit)
     if snapshot is None:

@@ -43,6 +43,10 @@ class Say:
         text = translations(self.language).gettext(message) if message else ""
         return text % values if values else text
 
+    def ngettext(self, one: str, many: str, num: int) -> str:
+        """Return a number with the word that fits it."""
+        return translations(self.language).ngettext(one, many, num) % {"num": num}
+
     @property
     def direction(self) -> str:
         """Direction that the language is written in."""

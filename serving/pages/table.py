@@ -47,7 +47,7 @@ PAGES: tuple[Page, ...] = (
     Page(method="GET", path=f"{ONE}/exercise", answer=exercise.open_exercise, roles=CLINICIANS),
     Page(
         method="POST", path=f"{ONE}/exercise/step", answer=exercise.ask_step, roles=CLINICIANS,
-        fields=exercise.fields,
+        fields=exercise.fields, once=False,
     ),
     Page(
         method="POST", path=f"{ONE}/prediction", answer=own_prediction.predict, roles=CLINICIANS,

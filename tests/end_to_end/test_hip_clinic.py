@@ -72,6 +72,7 @@ def test_all_46_features_and_5_instruments_are_in_the_cohort(clinic: Hospital) -
     assert {"REHABCAST//SPPB", "REHABCAST//GRIP_STRENGTH", "REHABCAST//UPRIGHT_SHARE"} <= set(codes)
 
 
+@pytest.mark.soak
 def test_eighteen_people_are_trained_on_and_what_they_lack_is_said(trained: dict[str, Any]) -> None:
     assert trained["model_version"] == "hip/1"
     notes = {note["field"]: note["found"] for note in trained["task_notes"]}
@@ -82,6 +83,7 @@ def test_eighteen_people_are_trained_on_and_what_they_lack_is_said(trained: dict
     assert ("ethnicity", "nobody recorded it") in lacking
 
 
+@pytest.mark.soak
 def test_their_model_card_says_where_it_started_and_no_number_of_few(
     clinic: Hospital, trained: dict[str, Any]
 ) -> None:
@@ -102,6 +104,7 @@ print(msgspec.json.encode(answers).decode())
 """
 
 
+@pytest.mark.soak
 def test_a_forecast_is_given_with_a_wide_range_or_refused_with_what_is_needed(
     clinic: Hospital, trained: dict[str, Any]
 ) -> None:

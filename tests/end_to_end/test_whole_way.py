@@ -353,6 +353,7 @@ def compared(user: Installation, version: str, audited: dict[str, Any]) -> Compa
     return Compared(table=given, verdict=verdict, said=done.stderr)
 
 
+@pytest.mark.soak
 def test_a_verdict_names_the_table_of_the_champion_it_was_compared_with(
     version: str, audited: dict[str, Any], compared: Compared
 ) -> None:
@@ -365,6 +366,7 @@ def test_a_verdict_names_the_table_of_the_champion_it_was_compared_with(
     assert digest in technical
 
 
+@pytest.mark.soak
 def test_a_verdict_is_recorded_though_an_edition_cannot_be_made(
     user: Installation, compared: Compared
 ) -> None:
@@ -380,6 +382,7 @@ def test_a_verdict_is_recorded_though_an_edition_cannot_be_made(
     assert compared.verdict["report_digest"] in json.dumps(shown)
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("compared")
 def test_a_later_version_is_held_to_the_plan_that_two_people_approved(
     user: Installation, version: str

@@ -116,7 +116,7 @@ class OmopMap(Zoned):
         month, _, day = written.partition("-")
         known = {f"{m:02d}": days for m, days in enumerate(months, start=1)}
         if written and not (
-            day.isdigit() and len(day) == 2 and 1 <= int(day) <= known.get(month, 0)
+            day.isdecimal() and len(day) == 2 and 1 <= int(day) <= known.get(month, 0)
         ):
             raise ValueError(f"{written!r} is no month and day such as 07-01")
         return written

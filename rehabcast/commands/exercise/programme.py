@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -253,6 +253,8 @@ def _observed(
     prescribed = read_any_programme(programme)
     file = joined([read_sets(path) for path in sets])
     last = last_day(file) - DAY * whole_days if as_of is None else as_of.date()
+    if last > datetime.now(UTC).date() + DAY:  # by the clock of the person it may be tomorrow
+        raise ContractError(f"{last} has not come yet", "correct --as-of, or the recordings' clock")
     return observe(prescribed, file, last), file.simulated
 
 
@@ -264,10 +266,13 @@ def _of_person(path: Path | None) -> Mapping[Fact, float]:
         return {}
     asked = read_plans(path).last_weeks
     if asked is None:
-        raise ContractError(f"{path}: it has no [last_weeks]", "docs/twin.md has a complete one")
-    if asked.adherence is not None:
         raise ContractError(
-            f"{path}: it states the adherence, which is counted from the sets", "leave it out"
+            f"{path}: it has no [last_weeks]", "docs/exercise-programme.md has a complete one"
+        )
+    if asked.adherence is not None or asked.borg is not None:
+        raise ContractError(
+            f"{path}: adherence is counted from the sets, and borg is not read by these rules",
+            "leave both out",
         )
     return facts_of(**msgspec.structs.asdict(asked))
 

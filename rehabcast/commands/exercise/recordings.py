@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,16 +13,15 @@ from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
 from contracts.digests import file_digest
-from contracts.errors import CohortInvalid, ContractError, IntegrityError, Problem, as_lines
-from contracts.exercise import Programme, Side, write_sets
+from contracts.errors import CohortInvalid, ContractError, Problem, as_lines
+from contracts.exercise import Side, write_sets
 from contracts.exercise.programme import Name
+from rehabcast.commands.exercise.prescribed import as_prescribed, templates_of
 from rehabcast.output import AsJson, emit, require_place, stderr_console
 
 if TYPE_CHECKING:
-    from features.exercise.recordings import Recording
     from features.importing.import_map import ImportMap
     from inference.exercise.recognise import Recognised
-    from inference.exercise.recogniser import Recogniser
     from inference.exercise.templates import Template
     from training.exercise.fit import LabelledSet
 
@@ -133,8 +132,9 @@ def enrol(
         repetitions=template.repetitions,
     )  # fmt: skip
     said = (
-        f"{output}: {template.repetitions} repetitions of {exercise}, {template.side}; in the"
-        f' programme: template = "{output.name}", template_sha256 = "{result.sha256}"'
+        f"{output}: {template.repetitions} repetitions of {exercise}, {template.side}. Write into"
+        f' the programme, under this exercise:\ntemplate = "{output.name}"\n'
+        f'template_sha256 = "{result.sha256}"'
     )
     emit(result, said, as_json=as_json)
 
@@ -163,10 +163,10 @@ def recognise(
     read = read_recording(recording, read_import_map(map_file))
     templates: tuple[Template, ...] = ()
     if prescribed is not None and programme is not None:
-        templates = _templates(prescribed, programme.parent, read, model)
+        templates = templates_of(prescribed, programme.parent, read, model)
     found = recognised(read.motions, read.side, model, templates, name=recording.name)
     if prescribed is not None:
-        found = _as_prescribed(found, prescribed, read.side)
+        found = as_prescribed(found, prescribed, read.side)
     write_sets(output, found.file)
     known = [each for each in found.file.sets if each.exercise is not None]
     result = SetsWritten(
@@ -217,57 +217,6 @@ def _require_name(exercise: str, place: str) -> None:
             f"{place}: {exercise[:80]!r} is no name of an exercise",
             "write 1 to 60 characters, without spaces at the ends",
         ) from error
-
-
-def _templates(
-    prescribed: Programme, folder: Path, recording: Recording, model: Recogniser
-) -> tuple[Template, ...]:
-    """Return the templates of a programme's exercises of one side: of all of them, or of none."""
-    from inference.exercise.templates import read_template
-
-    side, gyroscope = recording.side, all(each.has_rotation for each in recording.motions)
-    own = [each for each in prescribed.exercises if each.side == side]
-    named = {each.name: folder / each.template for each in own if each.template is not None}
-    if not named:
-        return ()
-    if lacking := [each.name for each in own if each.name not in named]:
-        raise ContractError(
-            f"{lacking[0]!r} of the {side} side has no template, and others have",
-            "enrol it (`rehabcast exercise enrol`), or take the templates of the others out",
-        )
-    read = []
-    for each in own:
-        path = named[each.name]
-        file = read_template(path, model.version)
-        if each.template_sha256 is not None and file_digest(path) != each.template_sha256:
-            raise IntegrityError(
-                f"{path}: it is not the template that the programme was written with",
-                "enrol the exercise again, and write its digest into the programme",
-            )
-        if (file.exercise.casefold(), file.side) != each.key:
-            raise ContractError(
-                f"{path}: it is a template of {file.exercise!r}, {file.side}, and the programme"
-                f" names it for {each.name!r}, {each.side}",
-                "name the right file in the programme",
-            )
-        if file.gyroscope != gyroscope:
-            raise ContractError(
-                f"{path}: only one of it and the recording was made with a gyroscope",
-                "enrol the exercise with the device and settings of the recordings",
-            )
-        read.append(replace(file.template(), exercise=each.name))
-    return tuple(read)
-
-
-def _as_prescribed(found: Recognised, prescribed: Programme, side: Side) -> Recognised:
-    """Return what was found under the programme's names; what it does not prescribe is unknown."""
-    sets = []
-    for each in found.file.sets:
-        exercise = prescribed.exercise(each.exercise, side)
-        name = None if exercise is None else exercise.name
-        confidence = each.confidence if name is not None else 0.0
-        sets.append(replace(each, exercise=name, confidence=confidence))
-    return replace(found, file=replace(found.file, sets=tuple(sets)))
 
 
 def _table(found: Recognised, output: Path) -> Table:

@@ -133,6 +133,6 @@ def _ask(place: Place, finding: Finding) -> str | None:
         return LEAVE_OUT
     if said == LEAVE:
         return options[0].value
-    if said.isdigit() and 1 <= int(said) <= len(options):
+    if said.isdecimal() and 1 <= int(said) <= len(options):
         return options[int(said) - 1].value
     return said

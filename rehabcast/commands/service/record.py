@@ -275,7 +275,9 @@ def decisions(tenant: Tenant, as_json: AsJson = False) -> None:
 def _decisions_table(result: DoseDecisions) -> Table:
     table = Table(
         title="Decisions about next week's dose",
-        caption=f"Rounded down to tens; - is none, or fewer than {MINIMUM_SHOWN} people.",
+        caption=f"Rounded down to tens; - is none, or fewer than {MINIMUM_SHOWN} people."
+        if result.groups
+        else f"No decision about advice to patients of {result.tenant} is on record.",
     )
     for name in ("attribute", "group", "decisions", "accepted", "changed", "rejected", "share"):
         table.add_column(name)

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from contracts.naming.open_points import OPEN
 from features.mapping.answers import LEAVE_OUT, Place, answered
 from features.mapping.findings import Finding, MapProposal, Note, Option, Standing
@@ -21,6 +24,8 @@ from serving.pages.words import code_name
 MAP = "map.toml"
 KINDS = tuple(name for name in TABLE_NAMES if not name.endswith(".gz"))
 MOST_QUESTIONS, LONGEST_ANSWER = 150, 100
+MOST_COLUMNS, MOST_CELLS = 400, 400_000
+"""That are looked at while somebody waits: a column takes some 8 ms; Parquet packs many cells."""
 ANSWER = "answer-"
 """How the name of a question's field begins."""
 
@@ -80,6 +85,11 @@ def proposal_of(content: bytes, name: str, folder: Path) -> tuple[MapProposal, P
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", name[: -len(kind)]).strip("_")[:40] or "file"
     path = folder / f"{stem}{kind}"
     path.write_bytes(content)
+    if not _is_looked_at_in_time(content, path):
+        raise RequestInvalid(
+            "the file has more columns or rows than a page can look at",
+            "use `rehabcast cohort map`, or send it in parts",
+        )
     proposal = propose_map([path], folder)
     if any(note.note is Note.NO_SUBJECT for note in proposal.notes):
         raise RequestInvalid(
@@ -92,6 +102,18 @@ def proposal_of(content: bytes, name: str, folder: Path) -> tuple[MapProposal, P
             "call the columns of scores like their instruments, such as FMA-UE or Barthel",
         )
     return proposal, path
+
+
+def _is_looked_at_in_time(content: bytes, path: Path) -> bool:
+    if path.suffix == ".parquet":
+        try:
+            about = pq.read_metadata(path)
+        except (OSError, pa.ArrowException):
+            return True  # What is wrong with it is told where it is read.
+        columns, cells = about.num_columns, about.num_columns * about.num_rows
+        return columns <= MOST_COLUMNS and cells <= MOST_CELLS
+    header = re.split(rb"[\r\n]", content.lstrip(), maxsplit=1)[0]
+    return max(header.count(sign) for sign in (b",", b";", b"\t", b"|")) < MOST_COLUMNS
 
 
 def asked(proposal: MapProposal) -> list[Asked]:
@@ -140,7 +162,7 @@ def map_of(proposal: MapProposal, form: Mapping[str, str]) -> str:
         options = _options(finding)
         if not options:
             return said or None
-        return options[int(said)].value if said.isdigit() and int(said) < len(options) else None
+        return options[int(said)].value if said.isdecimal() and int(said) < len(options) else None
 
     return map_text(answered(proposal, answer), MAP)
 

@@ -15,7 +15,7 @@ from inference.twin.exercise import ExerciseStep, decision_of
 from inference.twin.exercise_record import RecordedWeek, weeks_on_record
 from inference.twin.next_week import facts_of
 from serving.http.decoding import RequestInvalid
-from serving.pages.exercise.words import WHY, for_therapist, percent
+from serving.pages.exercise.words import WHY, for_therapist, percent, repetitions
 from serving.pages.page import Answer, Field, Visit
 from serving.pages.patient import today_and_alerts
 from serving.pages.plans import form
@@ -92,8 +92,8 @@ def _said(weeks: tuple[RecordedWeek, ...], say: Say) -> Iterator[str]:
         return
     week = weeks[0]
     yield say(
-        "Last 7 days on record: %(repetitions)s repetitions; %(days)s days are known.",
-        repetitions=week.repetitions, days=week.days,
+        "Last 7 days on record: %(repetitions)s; days known: %(days)s.",
+        repetitions=repetitions(week.repetitions, say), days=week.days,
     )  # fmt: skip
     if week.adherence is not None:
         yield say("That is %(part)s%% of the plan.", part=percent(week.adherence))

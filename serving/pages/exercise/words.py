@@ -128,12 +128,14 @@ def _whole(report: ProgrammeReport, say: Say) -> Iterator[str]:
 def _exercise(each: ExerciseReport, say: Say) -> ExerciseWords:
     exercise = each.exercise
     plan = {
-        "day": later("Plan: %(sets)s sets a day, %(repetitions)s repetitions in each."),
-        "week": later("Plan: %(sets)s sets a week, %(repetitions)s repetitions in each."),
+        "day": later("Plan: %(sets)s a day, %(repetitions)s in each."),
+        "week": later("Plan: %(sets)s a week, %(repetitions)s in each."),
     }[exercise.per]
     return ExerciseWords(
         name=exercise.name, side=say(SIDES[exercise.side]),
-        plan=say(plan, sets=exercise.sets, repetitions=exercise.repetitions),
+        plan=say(
+            plan, sets=_sets(exercise.sets, say), repetitions=repetitions(exercise.repetitions, say)
+        ),
         done=tuple(_done(each.weeks, say)), well=tuple(_well(exercise, each.weeks, say)),
         then=tuple(_then(exercise, each.step, say)), for_therapist=for_therapist(each.step),
     )  # fmt: skip
@@ -144,8 +146,8 @@ def _done(weeks: tuple[ExerciseWeek, ...], say: Say) -> Iterator[str]:
         return
     week = weeks[0]
     yield say(
-        "Last 7 days: %(sets)s sets, %(repetitions)s repetitions.",
-        sets=week.sets, repetitions=week.repetitions,
+        "Last 7 days: %(sets)s, %(repetitions)s.",
+        sets=_sets(week.sets, say), repetitions=repetitions(week.repetitions, say),
     )  # fmt: skip
     if week.adherence is not None:
         yield say("That is %(part)s%% of the plan.", part=percent(week.adherence))
@@ -176,6 +178,15 @@ def _well(exercise: Exercise, weeks: tuple[ExerciseWeek, ...], say: Say) -> Iter
         )
 
 
+def _sets(count: int, say: Say) -> str:
+    return say.ngettext("%(num)d set", "%(num)d sets", count)
+
+
+def repetitions(count: int, say: Say) -> str:
+    """Return a number of repetitions in words."""
+    return say.ngettext("%(num)d repetition", "%(num)d repetitions", count)
+
+
 def _number(value: float, decimals: int) -> str:
     return f"{value:.{decimals}f}"
 
@@ -189,16 +200,16 @@ def _then(exercise: Exercise, step: ExerciseStep, say: Say) -> Iterator[str]:
         yield say("Stop this exercise, and call your therapist or doctor today.")
     elif then > now:
         yield say(
-            "Next week, if your therapist agrees: %(then)s repetitions in each set instead of"
-            " %(now)s.", then=then, now=now,
+            "Next week, if your therapist agrees: %(then)s in each set instead of %(now)s.",
+            then=repetitions(then, say), now=now,
         )  # fmt: skip
     elif then < now:
         yield say(
-            "Next week, if your therapist agrees: only %(then)s repetitions in each set instead of"
-            " %(now)s.", then=then, now=now,
+            "Next week, if your therapist agrees: only %(then)s in each set instead of %(now)s.",
+            then=repetitions(then, say), now=now,
         )  # fmt: skip
     else:
-        yield say("Next week: the same, %(now)s repetitions in each set.", now=now)
+        yield say("Next week: the same, %(now)s in each set.", now=repetitions(now, say))
     yield say(WHY.get(step.decision.rule.name, step.decision.rule.name))
 
 

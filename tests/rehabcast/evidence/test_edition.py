@@ -111,6 +111,10 @@ def test_what_a_month_told_is_told_again_and_few_people_change_nothing(
     assert (said.code, said.text.count("\n")) == (4, 1)
     assert "one of 2027-12 was made already" in said.text
     assert not (home.parent / "x").exists()
+    said = run(
+        capsys, monkeypatch, "monitor", "edition", "arm", "--output", "x", "--month", "1999-12"
+    )
+    assert (said.code, "came into service on" in said.text) == (4, True)
     fields = json.loads(FIELDS.read_text("utf-8"))["monitor edition"]
     assert list(december) == [path for path in fields if "." not in path]
 
@@ -128,6 +132,9 @@ def test_an_edition_is_of_a_month_that_is_over() -> None:
     assert month_of(None, date(2027, 1, 1)).name == "2026-12"
     month = month_of("2026-12", date(2027, 1, 1))
     assert (month.first, month.after) == (date(2026, 12, 1), date(2027, 1, 1))
-    for wrong, said in (("2027-01", "is not over"), ("2026-13", "is no month"), ("x", "no month")):
+    for wrong, said in (
+        ("2027-01", "is not over"), ("9999-12", "is not over"), ("2026-13", "is no month"),
+        ("x", "no month"),
+    ):  # fmt: skip
         with pytest.raises(EvidenceMissing, match=said):
             month_of(wrong, date(2027, 1, 31))

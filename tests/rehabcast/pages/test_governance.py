@@ -99,6 +99,9 @@ def test_an_earlier_champion_that_comes_back_is_shown_as_the_champion(browser: B
         ledger.promote(audit, seen_epoch=1, actor="bob", now=now)
     browser.sign_in("governance")
     on = f"{ROOM}/arm/2"
+    for wrong in ("²", "1.5", "0"):
+        said = browser.send(f"{on}/rollback", {"reason": WHY, "epoch": wrong}, on=on)
+        assert (said.status_code, "is not a whole number" in said.text) == (400, True)
     back = browser.send(f"{on}/rollback", {"reason": WHY, "epoch": "1"}, on=on)
     assert back.url.path == VERSION
     assert "The version is the champion" in back.text

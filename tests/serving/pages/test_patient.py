@@ -305,7 +305,11 @@ def test_a_caseload_comes_by_pages_and_is_searched(browser: Browser) -> None:
     assert "1 patient;" in browser.open("/pages/patients?named=P-07")
     browser.open("/pages/patients?show=nobody", status=404)
     browser.open("/pages/patients?page=x", status=400)
+    for beyond in ("9", "9" * 20, "-" + "9" * 18):
+        assert browser.open(f"/pages/patients?page={beyond}")
+    assert "put a new one on record" in browser.open("/pages/patients/P-99", status=404)
     assert "Nobody is in this list" in browser.open("/pages/patients?page=9")
+    assert "\x00" not in browser.open("/pages/patients?named=P%00")
 
 
 def test_practice_keeps_nothing(browser: Browser, runtime: Runtime) -> None:
@@ -317,7 +321,8 @@ def test_practice_keeps_nothing(browser: Browser, runtime: Runtime) -> None:
     assert "You said 40" in shown
     assert "8 of 10" in shown
     browser.open("/pages/practice/5?guess=400", status=422)
-    browser.open("/pages/practice/11", status=404)
+    for nobody in ("11", "0", "01", "²", "9" * 5_000):
+        browser.open(f"/pages/practice/{nobody}", status=404)
     assert runtime.forecast_log.settle(5)
     with runtime.store.engine.connect() as connection:
         assert connection.exec_driver_sql("select count(*) from service_entry").scalar_one() == 0

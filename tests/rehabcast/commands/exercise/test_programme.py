@@ -208,6 +208,9 @@ def test_days_are_sent_as_observations_and_never_those_that_nobody_did(
         (("report", "sets.csv", "--programme", "all-day.toml"), "do not say when the sensor"),
         (("report", "sets.json", "--programme", "programme.toml", "--last-weeks",
           "adherence.toml"), "counted from the sets"),
+        (("report", "sets.json", "--programme", "programme.toml", "--last-weeks",
+          "borg.toml"), "borg is not read by these rules"),
+        ((*REPORT, "--as-of", "2199-01-01"), "2199-01-01 has not come yet"),
         (("check", "double.toml"), "is prescribed twice"),
         (("check", "."), "cannot be read"),
     ],
@@ -221,6 +224,7 @@ def test_what_cannot_be_is_said_in_a_sentence(
     ):
         (line.folder / name).write_text(PROGRAMME_TOML.replace(old, new), "utf-8")
     (line.folder / "adherence.toml").write_text(LAST_WEEKS + "adherence = [0.9, 0.9]\n", "utf-8")
+    (line.folder / "borg.toml").write_text(LAST_WEEKS + "borg = [18]\n", "utf-8")
     (line.folder / "sets.csv").write_text(as_csv(SetFile(sets=TWO_WEEKS.sets)), "utf-8")
     said = line(*words)
     assert (said.code, says in " ".join(said.text.split())) == (3, True), said.text
@@ -246,3 +250,15 @@ def test_a_report_of_a_day_is_of_what_was_known_then(line: Line) -> None:
     said = line(*REPORT, "--as-of", day(4).isoformat()).text
     assert "less than a week" in said
     assert "What comes next week is for your therapist to say" in said
+
+
+def test_one_is_said_as_one(line: Line) -> None:
+    once = PROGRAMME_TOML.replace("sets = 2", "sets = 1").replace("tions = 10", "tions = 1")
+    (line.folder / "once.toml").write_text(once, "utf-8")
+    write_sets(line.folder / "one.json", set_file([a_set(0, ROTATION, 1)]))
+    words = ("report", "one.json", "--programme", "once.toml", "--as-of", day(6).isoformat())
+    said = line(*words).text
+    assert "external rotation, right side. Plan: 1 set a day, 1 repetition in each." in said
+    assert "Last 7 days: 1 set, 1 repetition." in said
+    assert "Last 7 days: 0 sets, 0 repetitions." in said
+    assert "1 سیٹ، ہر ایک میں 1 دہرائی" in line(*words, "--language", "ur").text

@@ -12,6 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
+from contracts.digests import file_digest
+from contracts.exercise import read_programme
 from rehabcast.main import _refusal, app
 from tests.simulated_motion import SHAPES, day, labelled, movement
 
@@ -72,10 +74,10 @@ def run(folder: Path, command: str, file: str, *others: str) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def programme(folder: Path, *exercises: str) -> None:
+def programme(folder: Path, *exercises: str, side: str = "right") -> None:
     text = 'name = "p"\nstart = 2026-03-02\nweeks = 4\nrecording = "in sessions"\n'
     for each in exercises:
-        text += f'[[exercises]]\nside = "right"\nsets = 1\nper = "day"\nrepetitions = 8\n{each}\n'
+        text += f'[[exercises]]\nside = "{side}"\nsets = 1\nper = "day"\nrepetitions = 8\n{each}\n'
     (folder / "p.toml").write_text(text)
 
 
@@ -93,6 +95,31 @@ def test_what_is_not_prescribed_is_unknown(folder: Path) -> None:
                "--programme", "p.toml")  # fmt: skip
     assert (done["sets"], done["unknown"]) == (3, 2)
     assert json.loads((folder / "s.json").read_text())["sets"][0]["exercise"] == "Raise"
+
+
+def test_what_could_never_be_found_is_refused_and_does_not_count_as_not_done(folder: Path) -> None:
+    asked = ("recognise", "right_day.csv", "--recogniser", "m", "--output", "never.json",
+             "--programme", "p.toml")  # fmt: skip
+    programme(folder, 'name = "raise"', 'name = "external rotation"')
+    said = run(folder, *asked)["refused"]
+    assert "does not know 'external rotation', which the programme prescribes (it knows" in said
+    programme(folder, 'name = "raise"', side="left")
+    assert "prescribes nothing for the right side" in run(folder, *asked)["refused"]
+    assert not (folder / "never.json").exists()
+
+
+def test_the_lines_for_the_programme_are_such_that_it_can_be_read(folder: Path) -> None:
+    write(folder / "right_shown.csv", movement("raise", 9)[25:230])
+    words = ["enrol", str(folder / "right_shown.csv"), "--map", str(folder / "map.toml")]
+    words += ["--recogniser", str(folder / "m"), "--exercise", "raise"]
+    words += ["--output", str(folder / "raise.json")]
+    said = CliRunner().invoke(app, ["exercise", *words]).stdout
+    programme(folder, 'name = "raise"\n' + said.partition(":\n")[2])
+    (read,) = read_programme(folder / "p.toml").exercises
+    assert (read.template, read.template_sha256) == (
+        "raise.json",
+        file_digest(folder / "raise.json"),
+    )
 
 
 def test_templates_come_from_shown_repetitions_and_are_kept_by_their_digest(folder: Path) -> None:

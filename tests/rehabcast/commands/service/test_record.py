@@ -57,7 +57,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def test_decisions_are_told_as_a_table_and_as_json(run: Run) -> None:
-    assert "Decisions about next week's dose" in run("decisions", "--tenant", "ward")
+    said = run("decisions", "--tenant", "ward")
+    assert "Decisions about next week's dose" in said
+    assert "No decision about advice to patients of ward is on record." in " ".join(said.split())
     assert run("decisions", "--tenant", "ward", "--json") == {"tenant": "ward", "groups": []}
 
 

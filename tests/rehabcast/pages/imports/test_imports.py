@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import io
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -360,3 +364,17 @@ def test_a_service_without_what_reads_tables_says_so_before_a_file_is_chosen(
     assert sent.status_code == 503
     for page in (clinician.open(IMPORT, status=503), sent.text):
         assert "installed without what reads tables" in page
+
+
+def test_a_file_that_takes_longer_than_a_page_may_is_refused_before_it_is_looked_at(
+    clinician: Browser,
+) -> None:
+    wide = ",".join(["patient", *(f"c{number}" for number in range(5_000))])
+    made = io.BytesIO()
+    pq.write_table(pa.table({"patient": ["P-1"] * 300_000, "FMA-UE": [30] * 300_000}), made)
+    for name, content in (("w.csv", f"{wide}\n".encode()), ("w.parquet", made.getvalue())):
+        began = time.process_time()
+        answer = send_file(clinician, content, name)
+        assert answer.status_code == 422
+        assert "more columns or rows than a page can look at" in text_of(answer.text)
+        assert time.process_time() - began < 5

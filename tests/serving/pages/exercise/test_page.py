@@ -53,7 +53,7 @@ def test_a_patient_leads_to_the_weeks_on_record(clinician: Browser) -> None:
     with_two_weeks(clinician, badly=2)
     assert f'href="{PAGE}"' in clinician.open(P)
     said = text_of(clinician.open(PAGE))
-    assert "Last 7 days on record: 212 repetitions; 7 days are known." in said
+    assert "Last 7 days on record: 212 repetitions; days known: 7." in said
     assert "That is 100% of the plan. Done as shown: 87% of the repetitions." in said
     assert "In the week before it was 100%." in said
     assert "15 7 212 100% 87% 110% 120%" in said, "a row of the table"
@@ -74,6 +74,16 @@ def test_the_step_follows_count_and_quality(
 ) -> None:
     with_two_weeks(clinician, badly)
     assert says in text_of(clinician.send(f"{PAGE}/step", WELL | asked).text)
+
+
+def test_a_step_may_be_asked_for_again_after_going_back_as_nothing_is_put_on_record(
+    clinician: Browser,
+) -> None:
+    with_two_weeks(clinician, badly=0)
+    token = clinician.token(clinician.open(PAGE), f"{PAGE}/step")
+    for worst, says in (("6", "about a tenth fewer"), ("2", "about a tenth more")):
+        answer = clinician.send(f"{PAGE}/step", WELL | {"pain_worst": worst}, token=token)
+        assert says in text_of(answer.text)
 
 
 def test_without_exercise_the_page_says_how_it_comes_on_record(clinician: Browser) -> None:
