@@ -117,8 +117,8 @@ def edition_of(
             codes=OVERRIDE_REASONS,
         )  # fmt: skip
         often = decisions_by_clinician(store, month.first, month.after)
-        numbers: dict[tuple[str, ...], int]
-        numbers = {(CLINICIANS, EVERYONE, EVERYONE): len(often), **people}
+        numbers: dict[tuple[str, ...], int] = {(CLINICIANS, EVERYONE, EVERYONE): len(often)}
+        numbers.update(people.items())
         went = _went(store, version, month)
         make = partial(_made, ledger, version, month, now, went, numbers, sorted(often.values()))
         content = keep(store, service, month.name, make)
