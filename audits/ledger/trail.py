@@ -20,9 +20,9 @@ AUDIT, APPROVAL, DRIFT, POLICY = "audit", "approval", "drift", "policy"
 PROMOTION, ROLLBACK, REVOCATION = "promotion", "rollback", "revocation"
 CHANGE_PLAN, PLAN_APPROVAL = "change plan", "plan approval"
 FEDERATED_EXPORT, FEDERATED_AUDIT = "federated export", "federated audit"
-RESTRICTION, SUSPENSION, EXTENSION = "restriction", "suspension", "extension"
-"""Kinds of entries by which outcomes that came later change for whom a version is served; nothing
-extends a scope yet but a new audit."""
+RESTRICTION, SUSPENSION = "restriction", "suspension"
+"""Kinds of entries by which outcomes that came later narrow or end a version's service; nothing
+extends a scope but a new audit."""
 WARNING = "warning"
 """Kind of an entry that says that something speaks against a version, and changes nothing."""
 CHAMPION_CHANGES = (PROMOTION, ROLLBACK, REVOCATION, RESTRICTION, SUSPENSION)
@@ -87,7 +87,7 @@ class Entry:
 
     @property
     def is_champion_change(self) -> bool:
-        """True for a promotion, a rollback and a revocation."""
+        """Whether it changes the champion, or leaves none."""
         return self.kind in CHAMPION_CHANGES
 
 

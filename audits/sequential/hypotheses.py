@@ -59,6 +59,11 @@ class Hypothesis:
         said = [self.rule, self.milestone or "", self.axis, self.group, side]
         return " | ".join(said)
 
+    @property
+    def side(self) -> str:
+        """On which side of its limit the rule is broken, in words."""
+        return "too high" if self.sign > 0 else "too low"
+
 
 def hypotheses(
     policy: Policy,

@@ -6,12 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from contracts.cohort import DEATH, TRACED, WITHDRAWAL
 from contracts.predictions import OutcomeStatus
 from contracts.task import Horizon, Task
-
-END_CODES = (DEATH, WITHDRAWAL, TRACED)
-"""Codes that say why an outcome is missing, or how it was obtained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

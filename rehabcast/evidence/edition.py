@@ -10,12 +10,10 @@ from pathlib import Path
 from statistics import median
 
 from audits.disclosure.over_time import last_shown, shown
-from audits.judging.wording import group_in_words
 from audits.ledger.changes.plans import read_book
 from audits.ledger.evidence.acting import restricted_now
-from audits.ledger.evidence.restrictions import restricted_in
 from audits.ledger.ledger import Ledger
-from audits.ledger.trail import APPROVAL, RESTRICTION, REVOCATION, WARNING, Entry
+from audits.ledger.trail import WARNING
 from audits.measure.groups import EVERYONE
 from audits.report.document import Figure
 from audits.report.editions import to_html, to_pdf
@@ -36,6 +34,7 @@ from contracts.errors import EvidenceMissing
 from contracts.groups import MINIMUM_SHOWN
 from contracts.naming.model_version import split_version
 from contracts.vocabulary import vocabulary
+from rehabcast.evidence.entries import said_of
 from rehabcast.evidence.watched import Watched
 from serving.formats.cds.cards import OVERRIDE_REASONS
 from serving.state.evidence.accounts import counted
@@ -226,14 +225,9 @@ def _tests(version: Watched, went: Courses) -> Iterator[TestShown]:
     for each, points in zip(version.tested, went.tests, strict=True):
         yield TestShown(
             rule=each.rule, attribute=each.axis, group=each.group, milestone=each.milestone,
-            side=side_of(each), needed=kinds[each.warns_only] / _alpha(version, each),
+            side=each.side, needed=kinds[each.warns_only] / _alpha(version, each),
             warns_only=each.warns_only, points=tuple(map(_point, points)),
         )  # fmt: skip
-
-
-def side_of(each: Hypothesis) -> str:
-    """Say on which side of its limit a test looks."""
-    return "too high" if each.sign > 0 else "too low"
 
 
 def _alpha(version: Watched, each: Hypothesis) -> float:
@@ -266,7 +260,7 @@ def _done(ledger: Ledger, model: str, month: Month) -> Iterator[LedgerEntry]:
         if is_of_month and entry.about.partition("/")[0] == model:
             yield LedgerEntry(
                 sequence=entry.sequence, time=entry.time, kind=entry.kind, about=entry.about,
-                by=entry.actor, said=_said(entry),
+                by=entry.actor, said=said_of(entry),
             )  # fmt: skip
 
 
@@ -275,26 +269,4 @@ def _warnings(ledger: Ledger, version: Watched, month: Month) -> Iterator[str]:
     for entry in ledger.trail():
         is_of_service = version.followed.since <= entry.time < month.after.isoformat()
         if entry.kind == WARNING and entry.about == version.model_version and is_of_service:
-            yield f"{entry.time[:10]}: {_said(entry)}"
-
-
-def _said(entry: Entry) -> str:
-    """Say what an entry adds to its kind; of e-values nothing, as they are of single weeks."""
-    details = entry.details()
-    if entry.kind == RESTRICTION:
-        return "; ".join(
-            f"no longer for {each.attribute}: {each.label} ({', '.join(each.rules)})"
-            for each in restricted_in(entry)
-        )
-    if entry.kind == WARNING:
-        named = details["evidence"].get("foremost", ())
-        return f"of {details['what']}" + "".join(
-            f"; {each['quantity']}, {group_in_words(each['attribute'], each['group'])}:"
-            f" {each['direction']}"
-            for each in named
-        )
-    if entry.kind == APPROVAL:
-        return f"as {details['role']}: {details['reason']}"
-    if entry.kind == REVOCATION:
-        return str(details["champion"]["revoked"])
-    return str(details.get("outcome", ""))
+            yield f"{entry.time[:10]}: {said_of(entry)}"

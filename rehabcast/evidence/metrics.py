@@ -18,6 +18,17 @@ from rehabcast.evidence.running import MonitoringRun
 LEVELS = {str(act): number for number, act in enumerate(Act)}
 """0 for nothing, 1 for a warning, 2 for a restriction, 3 for a suspension."""
 
+ABOUT = {
+    "mean_e_value": "Mean e-value of all tests that can act.",
+    "largest_mean_e_value": "The largest it has been.",
+    "act": "0 none, 1 warning, 2 restriction, 3 suspension.",
+    "shift_mean_e_value": "Mean e-value that people come otherwise.",
+    "shift_warning": "1 once people came otherwise than before.",
+    "in_service": "1 while the version is in service.",
+    "run_timestamp_seconds": "When monitoring ran last.",
+}
+"""What each number says."""
+
 
 def as_metrics(result: MonitoringRun, now: datetime) -> str:
     """Return a run's numbers."""
@@ -34,18 +45,22 @@ def write_metrics(result: MonitoringRun, file: Path, now: datetime) -> None:
     Path(name).replace(file)
 
 
+def numbers_of(result: MonitoringRun) -> dict[str, float]:
+    """Return a run's numbers by name, for Prometheus and MLflow alike."""
+    return {
+        "mean_e_value": result.mean_e,
+        "largest_mean_e_value": result.largest_mean_e,
+        "act": LEVELS[result.act],
+        "shift_mean_e_value": result.shift.mean_e,
+        "shift_warning": int(result.shift.warns),
+        "in_service": int(result.in_service),
+    }
+
+
 def _lines(result: MonitoringRun, now: datetime) -> Iterator[str]:
     version = result.model_version.replace("\\", "\\\\").replace('"', '\\"')
-    numbers = {
-        "mean_e_value": ("Mean e-value of all tests that can act.", result.mean_e),
-        "largest_mean_e_value": ("The largest it has been.", result.largest_mean_e),
-        "act": ("0 none, 1 warning, 2 restriction, 3 suspension.", LEVELS[result.act]),
-        "shift_mean_e_value": ("Mean e-value that people come otherwise.", result.shift.mean_e),
-        "shift_warning": ("1 once people came otherwise than before.", int(result.shift.warns)),
-        "in_service": ("1 while the version is in service.", int(result.in_service)),
-        "run_timestamp_seconds": ("When monitoring ran last.", int(now.timestamp())),
-    }
-    for name, (about, number) in numbers.items():
-        yield f"# HELP rehabcast_evidence_{name} {about}"
+    numbers = {**numbers_of(result), "run_timestamp_seconds": int(now.timestamp())}
+    for name, number in numbers.items():
+        yield f"# HELP rehabcast_evidence_{name} {ABOUT[name]}"
         yield f"# TYPE rehabcast_evidence_{name} gauge"
         yield f'rehabcast_evidence_{name}{{model_version="{version}"}} {number!r}'

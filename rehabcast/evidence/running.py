@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from audits.judging.policy import Policy
+from audits.judging.wording import group_in_words
 from audits.ledger.evidence.acting import restrict, restricted_now, suspend, warn
 from audits.ledger.evidence.restrictions import Restricted
 from audits.ledger.ledger import Ledger
@@ -224,8 +225,8 @@ def shown(test: Standing, plan: MonitoringPlan) -> ShownTest:
     alpha = plan.warn_alpha if each.warns_only else plan.alpha
     return ShownTest(
         rule=each.rule, attribute=each.axis, group=each.group, milestone=each.milestone,
-        side="too high" if each.sign > 0 else "too low", e_value=test.e_value,
-        largest=test.largest, needed=1 / (alpha * test.weight),
+        side=each.side, e_value=test.e_value, largest=test.largest,
+        needed=1 / (alpha * test.weight),
     )  # fmt: skip
 
 
@@ -258,7 +259,7 @@ def in_words(version: Watched, decision: Decision, stand: Standings) -> str:
             + (
                 ""
                 if each.hypothesis.axis == EVERYONE
-                else f" for {each.hypothesis.axis}: {each.hypothesis.group}"
+                else f" for {group_in_words(each.hypothesis.axis, each.hypothesis.group)}"
             )
             + f" (e-value {each.largest:,.0f})"
             for each in decision.because

@@ -9,7 +9,7 @@ from datetime import date
 
 import numpy as np
 
-from audits.measure.groups import EVERYONE
+from audits.judging.wording import group_in_words
 from audits.sequential.shift import Shifts, ShiftTest, parts_of, shifts, week_of_arrivals
 from contracts.digests import record_digest
 from contracts.evidence.arrivals import Arrivals
@@ -162,6 +162,6 @@ def _shown(found: Shifts, version: Watched) -> ShiftRun:
 
 def in_words(test: ShiftTest) -> str:
     """Say what a test names."""
-    who = "everyone" if test.attribute == EVERYONE else f"{test.attribute}: {test.group}"
+    who = group_in_words(test.attribute, test.group)
     how = OFTEN.get(test.direction) if is_yes_or_no(test.quantity) else None
     return f"“{test.quantity}” of {who} is {how or test.direction} (e-value {test.largest:,.0f})"

@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from audits.report.monthly.content import Edition
 from contracts.errors import RehabcastError
 from rehabcast.auditing.mirroring import bound_registry_calls
-from rehabcast.evidence.metrics import LEVELS
+from rehabcast.evidence.metrics import numbers_of
 from rehabcast.evidence.running import MonitoringRun
 from rehabcast.output import stderr_console
 from rehabcast.settings import Settings
@@ -26,15 +26,8 @@ VERSION, MONTH = "rehabcast.model_version", "rehabcast.month"
 
 
 def track_run(settings: Settings, result: MonitoringRun) -> None:
-    """Log where a version's tests stand after a run."""
-    metrics = {
-        "mean_e_value": result.mean_e,
-        "largest_mean_e_value": result.largest_mean_e,
-        "act": LEVELS[result.act],
-        "in_service": int(result.in_service),
-        "week": result.weeks,
-        "tests": result.tests,
-    }
+    """Log where a version's tests stand after a run, by the names that Prometheus has."""
+    metrics = {**numbers_of(result), "week": result.weeks, "tests": result.tests}
     tags = {VERSION: result.model_version}
     _track(settings, f"monitoring of {result.model_version}", tags, metrics, ())
 

@@ -121,6 +121,8 @@ def _readable_edition(made: Edition, files: tuple[Path, ...]) -> str:
 
 
 def _readable(result: MonitoringRun) -> Group:
+    from audits.judging.wording import group_in_words
+
     state = "in service" if result.in_service else "not in service"
     lines = [
         f"{result.model_version} ({state}), week {result.weeks}. People whose outcome was due:"
@@ -136,7 +138,7 @@ def _readable(result: MonitoringRun) -> Group:
     table = Table("rule", "for", "side", "e-value", "largest", "acts or warns at")
     for test in result.foremost:
         rule = test.rule if test.milestone is None else f"{test.rule} ({test.milestone})"
-        who = f"{test.attribute}: {test.group}" if test.attribute != test.group else test.group
+        who = group_in_words(test.attribute, test.group)
         table.add_row(
             rule, who, test.side, f"{test.e_value:,.2f}", f"{test.largest:,.2f}",
             f"{test.needed:,.0f}",
@@ -148,7 +150,7 @@ def _readable(result: MonitoringRun) -> Group:
         "before outcomes: what is otherwise", "of whom", "how", "e-value", "largest", "warns at"
     )
     for each in shift.foremost:
-        who = f"{each.attribute}: {each.group}" if each.attribute != each.group else each.group
+        who = group_in_words(each.attribute, each.group)
         came.add_row(
             each.quantity, who, each.direction, f"{each.e_value:,.2f}", f"{each.largest:,.2f}",
             f"{each.needed:,.0f}",

@@ -136,6 +136,16 @@ def test_a_model_that_turns_out_wrong_is_suspended_and_no_service_starts_with_it
     assert "outcomes show a broken rule" in text
     # It is decided once.
     assert monitored(capsys, monkeypatch, "arm")["done"] is False
+    # The board reads which rules, without the e-values of single weeks.
+    monkeypatch.setattr(Later, "now", lambda tz=None: datetime(2028, 2, 10, tzinfo=UTC))
+    assert run(capsys, monkeypatch, "monitor", "edition", "arm", "--output", "board").code == 0
+    edition = json.loads((home.parent / "board" / "monitoring.json").read_text("utf-8"))
+    (told,) = [each["said"] for each in edition["done"] if each["kind"] == SUSPENSION]
+    assert evidence["tests"]
+    assert [each.partition(",")[0] for each in told.split("; ")] == [
+        each["rule"] for each in evidence["tests"]
+    ]
+    assert "e-value" not in told
 
 
 def test_a_model_that_is_right_is_left_alone_and_its_table_is_one_that_an_audit_takes(
@@ -150,6 +160,15 @@ def test_a_model_that_is_right_is_left_alone_and_its_table_is_one_that_an_audit_
     of = 'model_version="arm/1"'
     assert numbers[f"rehabcast_evidence_act{{{of}}}"] == "0"
     assert float(numbers[f"rehabcast_evidence_mean_e_value{{{of}}}"]) == found["mean_e"]
+    client = Settings().store.client()
+    (logged, *_) = client.search_runs(
+        [Settings().store.experiment_id(client)], "tags.`rehabcast.model_version` = 'arm/1'"
+    )
+    # One set of numbers, by the same names.
+    for name, number in numbers.items():
+        short = name.removeprefix("rehabcast_evidence_").partition("{")[0]
+        if short != "run_timestamp_seconds":
+            assert logged.data.metrics[short] == float(number)
     rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "evidence.yaml").read_text("utf-8"))
     asked = " ".join(rule["expr"] for rule in rules["groups"][0]["rules"])
     assert {word for word in asked.split() if word.startswith("rehabcast_")} <= {
