@@ -70,8 +70,8 @@ def observe(programme: Programme, file: SetFile, last: date | None = None) -> Ob
     Raises
     ------
     ContractError
-        The sensor is worn all day and the file does not say when it recorded; or there is nothing
-        of the days of the programme.
+        The sensor is worn all day and the file does not say when it recorded; there is nothing of
+        the days of the programme; or sets are there, but none of the side that is prescribed.
     """
     if programme.recording == "all day" and file.recorded is None:
         raise ContractError(
@@ -92,6 +92,12 @@ def observe(programme: Programme, file: SetFile, last: date | None = None) -> Ob
         hours = hours_of_days(file.recorded or ())
         days = frozenset(day for day in days if hours.get(day, 0.0) >= OBSERVED_HOURS)
     counted, left_out = _counted(programme, file.sets, last)
+    if not counted and (sideways := left_out[OTHER_SIDE] + left_out[NO_SIDE]):
+        raise ContractError(
+            f"no set is of the side that the programme prescribes: {sideways} are of the other"
+            " side, or do not say theirs",
+            "correct the side of the programme, or of the sensor when sets are recognised",
+        )
     return Observed(
         programme=programme, last=last, days=days, sets=counted,
         left_out=MappingProxyType(dict(sorted(left_out.items()))),

@@ -165,6 +165,8 @@ def days(
     """Write the daily biomarkers of exercise as a table for `cohort import` (a long table)."""
     from features.adherence.days import daily_values
 
+    if not subject.strip():
+        raise ContractError("--subject is empty", "give the identifier that your tables have")
     require_place(output)
     observed, simulated = _observed(sets, programme, as_of)
     values = daily_values(observed)

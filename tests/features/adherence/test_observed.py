@@ -71,6 +71,17 @@ def test_what_does_not_count_is_said_by_its_reason() -> None:
     assert len(found.on(day(1), ROTATION)) == len(found.on(day(1), SLIDE)) == 1
 
 
+@pytest.mark.parametrize("side", ["left", None])
+def test_sets_of_no_side_that_is_prescribed_are_refused_and_not_told_as_nothing_done(
+    side: str | None,
+) -> None:
+    sets = [a_set(number, ROTATION, 10, side=side) for number in range(14)]
+    with pytest.raises(ContractError, match="14 are of the other side, or do not say theirs"):
+        observe(PROGRAMME, set_file(sets))
+    # One that counts says that the side is right.
+    assert observe(PROGRAMME, set_file([*sets, a_set(3, ROTATION, 10, hour=20)])).sets
+
+
 def test_after_its_end_a_programme_is_looked_at_no_more() -> None:
     found = observe(PROGRAMME, set_file([a_set(0, ROTATION, 10)]), day(400))
     assert (found.last, len(found.days)) == (PROGRAMME.end, 28)
