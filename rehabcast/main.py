@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -141,6 +142,9 @@ STORES = {
 }
 """Libraries whose errors mean that what they talk to failed; their own words hold addresses."""
 
+NO_MORE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What the system says where a disk takes no more of a file, mostly without naming it."""
+
 
 def _refusal(error: Exception) -> RehabcastError | None:
     """Return an error in words of ours; None for what can only be a fault of rehabcast."""
@@ -151,9 +155,11 @@ def _refusal(error: Exception) -> RehabcastError | None:
     library = type(error).__module__.partition(".")[0]
     if library in STORES:
         return _store_failed(STORES[library], error)
-    if isinstance(error, OSError) and error.filename is not None:
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in NO_MORE):
+        what = "a file" if error.filename is None else os.fsdecode(error.filename)
+        how = "written" if error.errno in NO_MORE else "used"
         return ContractError(
-            f"{os.fsdecode(error.filename)} cannot be used ({error.strerror})",
+            f"{what} cannot be {how} ({error.strerror})",
             "check the path, its permissions, and that its disk has space",
         )
     return None

@@ -44,7 +44,6 @@ from rich.text import Text
 from audits.report.characters import visible
 from contracts.errors import ContractError
 from contracts.verdict import EVERY_FIELD
-from stores.private_files import write_private
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
@@ -156,22 +155,6 @@ def require_place(file: Path) -> None:
         raise ContractError(
             f"{file} cannot be written by this user", "name a file in another folder"
         )
-
-
-def write_file(file: Path, text: str) -> None:
-    """Write a file whole or not at all, for its owner only.
-
-    Raises
-    ------
-    ContractError
-        It cannot be written, as on a full disk; nothing of it is left.
-    """
-    try:
-        write_private(file, text)
-    except OSError as error:
-        raise ContractError(
-            f"{file} cannot be written ({error.strerror})", "check that its disk has space"
-        ) from error
 
 
 class _Lines:

@@ -115,19 +115,14 @@ def write_sets(path: Path, file: SetFile) -> None:
     ------
     ValueError
         They cannot be: whoever made them has a fault.
-    ContractError
+    OSError
         They cannot be written there.
     """
     checked = _FILE.validate_python(_FILE.dump_python(file))
     if faults := [f"{place}: {fault}" for place, fault in faults_of(checked)]:
         raise ValueError("; ".join(faults))
     text = as_csv(file) if path.suffix.lower() == ".csv" else as_json(file)
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise ContractError(
-            f"{path}: cannot be written ({error.strerror})", "name a place that can"
-        ) from error
+    path.write_text(text, "utf-8")
 
 
 def _bytes(path: Path) -> bytes:

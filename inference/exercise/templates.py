@@ -60,12 +60,7 @@ class TemplateFile(Strict):
 def write_template(path: Path, file: TemplateFile) -> None:
     """Write a template as JSON."""
     content = {KEY: name_of(FORM), **file.model_dump(mode="json")}
-    try:
-        path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    except OSError as error:
-        raise ContractError(
-            f"{path}: cannot be written ({error.strerror})", "name a place that can"
-        ) from error
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def read_template(path: Path, version: str) -> TemplateFile:

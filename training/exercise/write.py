@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
-from contracts.errors import ContractError
 from contracts.naming.formats import KEY, name_of
 from inference.exercise.recogniser import ABOUT, FORM, Head, Recogniser, read_recogniser, tensors_of
 
@@ -26,7 +25,7 @@ def write_recogniser(
 
     Raises
     ------
-    ContractError
+    OSError
         It cannot be written there.
     """
     # One entry: the library writes several in any order, and the same data are the same bytes.
@@ -34,10 +33,5 @@ def write_recogniser(
         KEY: name_of(FORM), "exercises": list(exercises), "people": people, "simulated": simulated,
     }  # fmt: skip
     tensors = {name: np.ascontiguousarray(value) for name, value in tensors_of(heads).items()}
-    try:
-        path.write_bytes(save(tensors, {ABOUT: json.dumps(about, ensure_ascii=False)}))
-    except OSError as error:
-        raise ContractError(
-            f"{path}: cannot be written ({error.strerror})", "name a place that can"
-        ) from error
+    path.write_bytes(save(tensors, {ABOUT: json.dumps(about, ensure_ascii=False)}))
     return read_recogniser(path)

@@ -17,8 +17,9 @@ from contracts.errors import ContractError
 from contracts.exercise import Exercise, joined, read_sets
 from rehabcast.commands.service.asking import UrlOption, asking, service_of
 from rehabcast.commands.service.what_if import read_plans
-from rehabcast.output import AsJson, emit, require_place, write_file
+from rehabcast.output import AsJson, emit, require_place
 from rehabcast.settings import Settings
+from stores.private_files import write_private
 
 if TYPE_CHECKING:
     from contracts.doses.next_week import Fact
@@ -149,7 +150,7 @@ def report(
     say = Say(language)
     text = as_text(found, say)
     if output is not None:
-        write_file(output, as_html(found, say))
+        write_private(output, as_html(found, say))
     emit(Reported(report=found, in_words=tuple(text.splitlines())), text, as_json=as_json)
 
 
@@ -170,7 +171,7 @@ def days(
     require_place(output)
     observed, simulated = _observed(sets, programme, as_of)
     values = daily_values(observed)
-    write_file(output, _table(subject, values))
+    write_private(output, _table(subject, values))
     result = DaysWritten(
         path=output, days=len({each.day for each in values}), values=len(values),
         left_out=observed.left_out, simulated=simulated,
