@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from contracts.task import Sensitive, Task
 from contracts.vocabulary import NOT_RECORDED, Kind, vocabulary
 
+EVERYONE = "everyone"
+"""Attribute and label of all people together."""
+
 MINIMUM_SHOWN = 11
 """A number about fewer people is not shown: the customary bound for published health statistics."""
 

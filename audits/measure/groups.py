@@ -13,10 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from contracts.errors import ContractError
+from contracts.groups import EVERYONE as EVERYONE
 from contracts.predictions import GROUP, PATTERN
 from contracts.vocabulary import NOT_RECORDED
-
-EVERYONE = "everyone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from audits.disclosure.over_time import last_shown, shown
+from audits.judging.wording import group_in_words
 from audits.ledger.changes.plans import read_book
 from audits.ledger.evidence.acting import restricted_now
 from audits.ledger.ledger import Ledger
@@ -191,7 +192,7 @@ def _made(
         suspends_at=1 / plan.alpha,
         tests=tests,
         not_tested=not_followed(version.policy),
-        restricted=tuple(f"{each.attribute}: {each.label}" for each in restricted),
+        restricted=tuple(group_in_words(each.attribute, each.label) for each in restricted),
         warnings=tuple(_warnings(ledger, version, month)),
         done=tuple(_done(ledger, model, month)),
         plan_version=plan.version,

@@ -16,7 +16,7 @@ def said_of(entry: Entry) -> str:
     details = entry.details()
     if entry.kind == RESTRICTION:
         return "; ".join(
-            f"no longer for {each.attribute}: {each.label} ({', '.join(each.rules)})"
+            f"no longer for {group_in_words(each.attribute, each.label)} ({', '.join(each.rules)})"
             for each in restricted_in(entry)
         )
     if entry.kind == WARNING:

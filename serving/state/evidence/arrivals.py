@@ -38,12 +38,14 @@ from serving.state.evidence import accounts
 from serving.state.evidence.accounts import Account, Noted, Sums, week_of
 from serving.state.evidence.known import withdrawn_among
 from serving.state.evidence.reading import (
+    Group,
     OnRecord,
     Person,
     at_once,
     contents_of,
     decoded,
     given_to,
+    labels_of,
     number_of,
 )
 from serving.state.store import Store
@@ -63,11 +65,6 @@ class _RestsOn(msgspec.Struct):
     missing_channels: list[str]
 
 
-class _Group(msgspec.Struct):
-    attribute: str
-    group: str
-
-
 class _Answer(msgspec.Struct):
     """The part of an answer that says who came."""
 
@@ -75,7 +72,7 @@ class _Answer(msgspec.Struct):
     origin_day: int | None = None
     horizons: list[_Horizon] = []
     rests_on: _RestsOn | None = None
-    groups: list[_Group] = []
+    groups: list[Group] = []
     similar_people: int | None = None
 
 
@@ -163,10 +160,9 @@ def _came(
     noted = {}
     for n, (person, (on_record, answer)) in enumerate(answers.items()):
         day = datetime.fromisoformat(on_record.time).date()
-        groups = {each.attribute: each.group for each in answer.groups}
         arrival = Arrival(
             number=number_of(*person, asked.account.model_version),
-            groups={SITE: person[0], **groups},
+            groups={SITE: person[0], **labels_of(answer.groups)},
             levels=levels[n],
         )
         noted[person] = Noted(

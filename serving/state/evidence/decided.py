@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from contracts.groups import MINIMUM_SHOWN, rounded_people
 from serving.state.entries import Kind
-from serving.state.evidence.reading import Person, at_once
+from serving.state.evidence.reading import Group, Person, at_once, labels_of, output_of
 from serving.state.store import Store
 from serving.state.tables import entry_table
 from stores.database import reading
@@ -148,23 +148,13 @@ class _WhatIf(msgspec.Struct):
     next_week: _NextWeek | None = None
 
 
-class _Group(msgspec.Struct):
-    attribute: str
-    group: str
-
-
 class _Answer(msgspec.Struct):
     """The part of an answer that says what was advised, and to people of which groups."""
 
     what_if: _WhatIf | None = None
-    groups: list[_Group] = []
+    groups: list[Group] = []
 
 
-class _Content(msgspec.Struct):
-    output: str
-
-
-_content = msgspec.json.Decoder(_Content)
 _answer = msgspec.json.Decoder(_Answer)
 
 
@@ -183,12 +173,13 @@ def _answers(
         )
         for row in connection.execute(query):
             try:
-                answer = _answer.decode(_content.decode(row.content).output)
+                answer = _answer.decode(output_of(row.content))
             except msgspec.DecodeError:
                 # Of another route, such as a Bundle: it is no answer with a dose.
                 continue
             advised = None if answer.what_if is None else answer.what_if.next_week
             if advised is not None and advised.status == "advice":
-                groups = {each.attribute: each.group for each in answer.groups}
-                found[row.id] = ((row.tenant, row.subject), advised.action, groups)
+                found[row.id] = (
+                    (row.tenant, row.subject), advised.action, labels_of(answer.groups)
+                )  # fmt: skip
     return found

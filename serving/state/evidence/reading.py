@@ -25,7 +25,9 @@ Person = tuple[str, str]
 T = TypeVar("T")
 
 
-class _Group(msgspec.Struct):
+class Group(msgspec.Struct):
+    """A group of the person, as an answer names it."""
+
     attribute: str
     group: str
 
@@ -46,7 +48,7 @@ class _Answer(msgspec.Struct):
     as_of: date | None = None
     last_score: float | None = None
     horizons: list[_Horizon] = []
-    groups: list[_Group] = []
+    groups: list[Group] = []
 
 
 class _Content(msgspec.Struct):
@@ -151,6 +153,22 @@ def contents_of(connection: sa.Connection, sequences: Sequence[int]) -> list[OnR
     return sorted(found, key=lambda each: each.sequence)
 
 
+def labels_of(groups: Iterable[Group]) -> dict[str, str]:
+    """Return the label of a person by attribute."""
+    return {each.attribute: each.group for each in groups}
+
+
+def output_of(content: str) -> str:
+    """Return what was answered, from what an entry holds.
+
+    Raises
+    ------
+    msgspec.DecodeError
+        It holds none.
+    """
+    return _content.decode(content).output
+
+
 def decoded(answer: OnRecord, decoder: msgspec.json.Decoder[T]) -> T:
     """Return the part of an answer that a decoder reads.
 
@@ -160,7 +178,7 @@ def decoded(answer: OnRecord, decoder: msgspec.json.Decoder[T]) -> T:
         It is not what a service writes.
     """
     try:
-        return decoder.decode(_content.decode(answer.content).output)
+        return decoder.decode(output_of(answer.content))
     except msgspec.DecodeError as error:
         raise IntegrityError(
             f"the forecast of the record's entry {answer.sequence} cannot be read",
@@ -208,7 +226,7 @@ def _given(
         given_on=given_on,
         origin_day=origin_day,
         enrolled_on=asked - timedelta(days=origin_day),
-        groups={group.attribute: group.group for group in answer.groups},
+        groups=labels_of(answer.groups),
         was_assessed=answer.last_score is not None,
         horizons=[
             GivenHorizon(

@@ -14,6 +14,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
+from contracts.groups import EVERYONE
 from inference.matching.given import (
     NOTHING_KNOWN,
     GivenForecast,
@@ -36,7 +37,6 @@ from stores.database import reading
 Cell = tuple[str, str, str]
 """What is counted, and of which attribute and label; `EVERYONE` twice for all."""
 
-EVERYONE = "everyone"
 FORECAST, REFUSED, DUE, REASON = "forecast", "refused", "due", "reason"
 ACCEPTED, OVERRIDDEN, UNCLEAR = "accepted", "overridden", "unclear"
 SAID = {"accepted": ACCEPTED, "overridden": OVERRIDDEN, "wrong": OVERRIDDEN, "unclear": UNCLEAR}
