@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.exercise import Repetition
-from features.exercise.motion import RATE_HZ
+from features.exercise.motion import RATE_HZ, has_rotation
 from features.exercise.repetitions import Span
 
 Array = NDArray[np.float64]
@@ -29,11 +29,11 @@ SHORTEST = 8
 
 def measured(values_T6: NDArray[np.float32], spans: list[Span]) -> tuple[Repetition, ...]:
     """Return the measures of each repetition of a set."""
-    has_rotation = bool(np.isfinite(values_T6[:1, 3:]).all())
+    is_rotation_known = has_rotation(values_T6)
     values = values_T6.astype(np.float64)
     return tuple(
         _with_rotation(values[first:last, 3:], first, last)
-        if has_rotation
+        if is_rotation_known
         else _without(values[first:last, :3], first, last)
         for first, last in spans
     )

@@ -46,7 +46,7 @@ class Motion:
     @property
     def has_rotation(self) -> bool:
         """Whether there was a gyroscope."""
-        return not bool(np.isnan(self.values_T6[:1, 3:]).any())
+        return has_rotation(self.values_T6)
 
     @property
     def seconds(self) -> float:
@@ -57,6 +57,11 @@ class Motion:
     def end(self) -> np.datetime64:
         """Local time of its end."""
         return self.start + np.timedelta64(round(self.seconds * 1e9), "ns")
+
+
+def has_rotation(values_T6: Array) -> bool:
+    """Return whether there was a gyroscope; without one, rotation is NaN throughout."""
+    return bool(np.isfinite(values_T6[:1, 3:]).all())
 
 
 def motions(readings: Iterable[tuple[Signal, Signal | None]]) -> list[Motion]:

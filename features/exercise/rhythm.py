@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.exercise.motion import RATE_HZ
+from features.exercise.motion import RATE_HZ, has_rotation
 from features.exercise.windows import DEG_A_UNIT, slow
 
 Array = NDArray[np.float64]
@@ -23,7 +23,7 @@ SEEN, AS_STRONG = 0.6, 0.75
 
 def movement(values_T6: NDArray[np.float32]) -> Array:
     """Return smoothed acceleration and, where there was a gyroscope, rotation about their means."""
-    measured = 6 if np.isfinite(values_T6[:1, 3:]).all() else 3
+    measured = 6 if has_rotation(values_T6) else 3
     scaled_TC = values_T6[:, :measured] / np.array([1, 1, 1, *[DEG_A_UNIT] * 3])[:measured]
     smooth_TC = slow(scaled_TC, SMOOTH_HZ)
     return np.asarray(smooth_TC - smooth_TC.mean(axis=0))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from features.exercise.motion import RATE_HZ
+from features.exercise.motion import RATE_HZ, has_rotation
 from features.exercise.rhythm import SHORTEST_S, SMOOTH_HZ
 from features.exercise.windows import DEG_A_UNIT, slow
 
@@ -54,7 +54,7 @@ def _add(spans: list[Span], found: Span) -> None:
 
 
 def _of_an_hour(values_T6: Array) -> Iterator[Span]:
-    measured = 6 if np.isfinite(values_T6[:1, 3:]).all() else 3
+    measured = 6 if has_rotation(values_T6) else 3
     if len(values_T6) < SHORTEST_SET_S * RATE_HZ:
         return
     scale = np.array([1, 1, 1, *[DEG_A_UNIT] * 3], dtype=np.float32)[:measured]
