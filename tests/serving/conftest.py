@@ -227,14 +227,14 @@ class Server:
     def store_url(self) -> str:
         return f"sqlite:///{self.folder / 'service.db'}"
 
-    def promote(self, version: str, bundle_folder: Path) -> None:
-        promote(self.folder, version, bundle_folder)
+    def promote(self, version: str, bundle_folder: Path, digest: str | None = None) -> None:
+        promote(self.folder, version, bundle_folder, digest)
 
 
-def promote(folder: Path, version: str, bundle_folder: Path) -> None:
-    """Name another champion, in one step."""
+def promote(folder: Path, version: str, bundle_folder: Path, digest: str | None = None) -> None:
+    """Name another champion, in one step: a server that reads meanwhile sees one or the other."""
     fresh = folder / "champion.new"
-    fresh.write_text(f"{version} {bundle_folder} {verify_bundle(bundle_folder)}")
+    fresh.write_text(f"{version} {bundle_folder} {digest or verify_bundle(bundle_folder)}")
     fresh.replace(folder / "champion.txt")
 
 

@@ -16,6 +16,7 @@ import httpx
 import psutil
 import pytest
 
+from inference.bundle import verify_bundle
 from serving.http.examples import RECORD
 from serving.state.store import Store
 from serving.state.verification import verify_chain
@@ -180,9 +181,9 @@ def test_the_ledger_and_then_the_registry_are_gone(
         assert (answered["status"], answered["model"]["model_version"]) == ("forecast", "arm/1")
         (tmp_path / "away.txt").rename(ledger)
         assert until_ready(server, 30)
-        champion = ledger.read_text()
+        digest = verify_bundle(registry)
         shutil.rmtree(registry)
-        ledger.write_text(champion.replace("arm/1", "arm/2"))
+        server.promote("arm/2", registry, digest)
         until(lambda: "cannot be loaded" in server.http.get("/readyz").text)
         answered = server.http.post("/v1/forecast", json=RECORD).json()
         assert (answered["status"], answered["model"]["model_version"]) == ("forecast", "arm/1")

@@ -79,7 +79,7 @@ def test_swaps_under_load_give_no_error_and_no_mixed_answer(
         shutil.copytree(other_folder, broken)
         good = verify_bundle(broken)
         (broken / CARD_FILE).write_text("# Tampered\n")
-        (tmp_path / "champion.txt").write_text(f"arm/3 {broken} {good}")
+        server.promote("arm/3", broken, good)
         deadline = time.monotonic() + 30
         while server.http.get("/readyz").status_code == 200 and time.monotonic() < deadline:
             time.sleep(0.05)
