@@ -84,8 +84,13 @@ def growth_of(p_NQ: Array) -> Array:
     # Of |2 p - 1|, which is uniform too.
     apart_NQ = np.where(counts_NQ, 2 * np.abs(high_NQ) - 1, 0.0)
     payoff_NQD = np.stack([high_NQ, -high_NQ, apart_NQ, -apart_NQ], axis=2)
-    added_QDS = np.log1p(payoff_NQD[..., None] * SHARES).sum(axis=0)
-    return np.asarray(added_QDS.reshape(p_NQ.shape[1], -1))
+    added_QDS = np.zeros((*payoff_NQD.shape[1:], len(SHARES)))
+    for start in range(0, len(p_NQ), AT_ONCE):
+        # One after another, as a sum of all of them would be: of many it would leave the cache.
+        added_nQDS = np.log1p(payoff_NQD[start : start + AT_ONCE, ..., None] * SHARES)
+        added_nQDS[0] += added_QDS
+        added_QDS = added_nQDS.sum(axis=0)
+    return added_QDS.reshape(p_NQ.shape[1], -1)
 
 
 def direction_of(growth_K: Array) -> str:

@@ -41,6 +41,7 @@ from serving.state.tables import (
     EARLIER_TABLE,
     NO_DAY,
     entry_table,
+    followed_table,
     form_table,
     metadata,
     observation_table,
@@ -247,6 +248,9 @@ def _create_tables(connection: sa.Connection) -> None:
             "keep it as it is for the record, and set REHABCAST_STORE_URL to a new one",
         )
     metadata.create_all(connection)
+    for index in followed_table.indexes:
+        # A store of an earlier version has the table without it.
+        index.create(connection, checkfirst=True)
     newest = NEWEST["record"]
     number = connection.execute(sa.select(form_table.c.number)).scalar()
     if number is None:
