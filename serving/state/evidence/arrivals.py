@@ -41,10 +41,9 @@ from serving.state.evidence.reading import (
     Group,
     OnRecord,
     Person,
+    answers_of,
     at_once,
-    contents_of,
     decoded,
-    given_to,
     labels_of,
     number_of,
 )
@@ -55,17 +54,17 @@ Seen = Mapping[str, NDArray[np.int64]]
 """How many came before with each level, (Q, L), by what they are compared within."""
 
 
-class _Horizon(msgspec.Struct):
+class _Horizon(msgspec.Struct, gc=False):
     weeks: int
     quantiles: dict[str, float]
 
 
-class _RestsOn(msgspec.Struct):
+class _RestsOn(msgspec.Struct, gc=False):
     median_wear_hours: float | None
     missing_channels: list[str]
 
 
-class _Answer(msgspec.Struct):
+class _Answer(msgspec.Struct, gc=False):
     """The part of an answer that says who came."""
 
     status: str
@@ -114,12 +113,11 @@ def take_in(store: Store, asked: Asked) -> int:
     account = asked.account
 
     def first_day(connection: sa.Connection, after: int, upto: int) -> date | None:
-        found = given_to(
-            connection, account.model_version, unless_in=account.name, after=after, upto=upto,
-            since=account.since,
-        )  # fmt: skip
-        first = contents_of(connection, [numbers[0] for numbers in found.values()][:1])
-        return datetime.fromisoformat(first[0].time).date() if first else None
+        answers = answers_of(
+            connection, account.model_version, after=after, upto=upto, since=account.since
+        )
+        first = next(answers, None)
+        return None if first is None else datetime.fromisoformat(first.time).date()
 
     return accounts.take_in(store, account, partial(_came, asked), first_day)
 

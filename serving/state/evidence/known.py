@@ -13,6 +13,9 @@ from serving.state.consent import WITHDRAWN
 from serving.state.evidence.reading import Person, at_once
 from serving.state.tables import consent_table, observation_table, subject_table
 
+Subjects = Sequence[str] | sa.Select[tuple[str]]
+"""Few enough for one query to name, or a query for them: naming people is most of a query's time."""
+
 
 def known_outcomes(
     connection: sa.Connection, people: Iterable[Person], task: Task
@@ -21,13 +24,14 @@ def known_outcomes(
     found: dict[Person, KnownOutcomes] = {}
     for tenant, subjects in _by_tenant(people).items():
         for some in at_once(subjects):
-            found |= _known_of(connection, tenant, some, task)
+            found |= known_of(connection, tenant, some, task)
     return found
 
 
-def _known_of(
-    connection: sa.Connection, tenant: str, subjects: Sequence[str], task: Task
+def known_of(
+    connection: sa.Connection, tenant: str, subjects: Subjects, task: Task
 ) -> dict[Person, KnownOutcomes]:
+    """Return what is on record now of the outcomes of some people of a tenant."""
     people, values = subject_table.c, observation_table.c
     enrolled = connection.execute(
         sa.select(people.subject, people.enrolment_day).where(
@@ -70,7 +74,7 @@ def _by_tenant(people: Iterable[Person]) -> dict[str, list[str]]:
     return by_tenant
 
 
-def _withdrawn(connection: sa.Connection, tenant: str, subjects: Sequence[str]) -> set[str]:
+def _withdrawn(connection: sa.Connection, tenant: str, subjects: Subjects) -> set[str]:
     columns = consent_table.c
     return set(
         connection.execute(
