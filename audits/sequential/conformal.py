@@ -32,7 +32,7 @@ SHARES = np.array([0.15, 0.5, 0.9])
 """Of the wealth: a mean rank of 1/2 + d makes most of it by betting 6 d (a payoff has a mean of 2 d
 and a variance of 1/3), and these are within a factor of 2 of each d from .015 to .3."""
 
-AT_ONCE = 64
+AT_ONCE = 32
 """People compared with each other at once; those before them by counts."""
 
 
@@ -49,21 +49,24 @@ def p_values(level_NQ: Levels, seen_QL: Levels, theta_NQ: Array) -> Array:
         Uniform on [0, 1), independent of all else.
     """
     p_NQ = np.full(level_NQ.shape, np.nan)
-    quantity_Q = np.arange(level_NQ.shape[1])
+    quantities, levels = seen_QL.shape
+    quantity_Q = np.arange(quantities)
     for start in range(0, len(level_NQ), AT_ONCE):
         some = slice(start, start + AT_ONCE)
         level_nQ = level_NQ[some]
         counts_nQ = level_nQ != ABSENT
         place_nQ = np.maximum(level_nQ, 0)
-        # Who came before within the part, whatever the quantity: below the diagonal.
+        # Who came before within the part, whatever the quantity: below the diagonal. Who does not
+        # count is above all levels there, so neither lower than nor equal to who counts.
         before_nn1 = np.tri(len(level_nQ), k=-1, dtype=np.bool_)[:, :, None]
-        mate_nnQ = counts_nQ[None] & before_nn1
-        lower_nQ = (mate_nnQ & (level_nQ[None] < level_nQ[:, None])).sum(axis=1)
-        equal_nQ = (mate_nnQ & (level_nQ[None] == level_nQ[:, None])).sum(axis=1)
+        mate_nQ = np.where(counts_nQ, level_nQ, levels).astype(np.int16)
+        own_n1Q = level_nQ[:, None].astype(np.int16)
+        lower_nQ = ((mate_nQ < own_n1Q) & before_nn1).sum(axis=1, dtype=np.uint8)
+        equal_nQ = ((mate_nQ == own_n1Q) & before_nn1).sum(axis=1, dtype=np.uint8)
         upto_QL = seen_QL.cumsum(axis=1)
         own_nQ = seen_QL[quantity_Q, place_nQ]
-        lower_nQ += upto_QL[quantity_Q, place_nQ] - own_nQ
-        people_nQ = upto_QL[:, -1] + mate_nnQ.sum(axis=1) + 1
+        lower_nQ = upto_QL[quantity_Q, place_nQ] - own_nQ + lower_nQ
+        people_nQ = upto_QL[:, -1] + counts_nQ.cumsum(axis=0) - counts_nQ + 1
         rank_nQ = lower_nQ + theta_NQ[some] * (equal_nQ + own_nQ + 1)
         p_NQ[some] = np.where(counts_nQ, rank_nQ / people_nQ, np.nan)
         np.add.at(

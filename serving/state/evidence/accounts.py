@@ -73,14 +73,6 @@ SumsOf = Callable[[sa.Connection, int, Sequence[str]], Sums]
 """What a week adds, from what was noted of its people."""
 
 
-def people_of(name: str, week: int, tenant: str) -> sa.Select[tuple[str]]:
-    """Return the query for the people of a tenant who count in a week of an account."""
-    columns = followed_table.c
-    return sa.select(columns.subject).where(
-        columns.service == name, columns.week == week, columns.tenant == tenant
-    )
-
-
 def week_of(day: date) -> int:
     """Return the number of a date's week, Sunday to Saturday."""
     return day.toordinal() // 7

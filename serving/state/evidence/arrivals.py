@@ -36,7 +36,7 @@ from inference.matching.arrivals import (
 )
 from serving.state.evidence import accounts
 from serving.state.evidence.accounts import Account, Noted, Sums, week_of
-from serving.state.evidence.known import withdrawn_among
+from serving.state.evidence.known import enrolment_days, withdrawn_among
 from serving.state.evidence.reading import (
     Group,
     OnRecord,
@@ -48,7 +48,8 @@ from serving.state.evidence.reading import (
     number_of,
 )
 from serving.state.store import Store
-from serving.state.tables import observation_table, seen_table, subject_table
+from serving.state.tables import observation_table, seen_table
+from stores.database import among
 
 Seen = Mapping[str, NDArray[np.int64]]
 """How many came before with each level, (Q, L), by what they are compared within."""
@@ -193,22 +194,20 @@ def _means_of(
     connection: sa.Connection, origin_day: Mapping[Person, int], codes: Sequence[str]
 ) -> Iterator[tuple[Person, str, float]]:
     """Yield the mean of each channel over the last days up to a forecast, of who is on record."""
-    values, people = observation_table.c, subject_table.c
+    values = observation_table.c
     together: dict[tuple[str, int], list[str]] = {}
-    for (tenant, subject), day in origin_day.items():
-        together.setdefault((tenant, day), []).append(subject)
-    for (tenant, day), subjects in together.items():
-        last_day = people.enrolment_day + day
+    # Not by a join: PostgreSQL, which knows nothing of rows that have just come, then reads all
+    # values of a tenant for each of its people.
+    for (tenant, subject), enrolled in enrolment_days(connection, origin_day).items():
+        last_day = enrolled + origin_day[tenant, subject]
+        together.setdefault((tenant, last_day), []).append(subject)
+    for (tenant, last_day), subjects in together.items():
         for some in at_once(subjects):
             rows = connection.execute(
                 sa.select(values.subject, values.code, sa.func.avg(values.value))
-                .join(
-                    subject_table,
-                    sa.and_(people.tenant == values.tenant, people.subject == values.subject),
-                )
                 .where(
                     values.tenant == tenant,
-                    values.subject.in_(some),
+                    among(connection, values.subject, some),
                     values.code.in_(codes),
                     values.value.is_not(None),
                     values.day <= last_day,

@@ -15,11 +15,11 @@ import msgspec
 import sqlalchemy as sa
 
 from contracts.task import Task
-from inference.matching.given import GivenForecast, KnownOutcomes, due_on, followed_horizon
+from inference.matching.given import GivenForecast, due_on, followed_horizon
 from inference.matching.tables import MonitoringTables, monitoring_tables
 from serving.state.evidence import accounts
 from serving.state.evidence.accounts import Account, Noted, Sums, week_of
-from serving.state.evidence.known import known_of, known_outcomes
+from serving.state.evidence.known import known_outcomes
 from serving.state.evidence.reading import (
     OnRecord,
     Person,
@@ -102,10 +102,7 @@ def close_weeks(
 
     def of_week(connection: sa.Connection, week: int, texts: Sequence[str]) -> Sums:
         given = [_given.decode(text) for text in texts]
-        known: dict[Person, KnownOutcomes] = {}
-        for tenant in sorted({each.tenant for each in given}):
-            those = accounts.people_of(followed.service, week, tenant)
-            known |= known_of(connection, tenant, those, task)
+        known = known_outcomes(connection, ((each.tenant, each.subject) for each in given), task)
         due = [(each, [h]) for each in given if (h := followed_horizon(each, task))]
         return sums_of(monitoring_tables(due, known, task))
 

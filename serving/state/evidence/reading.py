@@ -16,9 +16,10 @@ from contracts.task import Task
 from inference.matching.given import GivenForecast, GivenHorizon, followed_of
 from serving.state.entries import Kind, canonical
 from serving.state.tables import entry_table, followed_table
+from stores.database import among
 
 PEOPLE_AT_ONCE = 300
-"""People asked for in one query: SQLite takes few variables."""
+"""People asked for in one query: the service waits, and a server gives a query few seconds."""
 
 Person = tuple[str, str]
 """Tenant and subject."""
@@ -167,7 +168,7 @@ def contents_of(connection: sa.Connection, sequences: Sequence[int]) -> list[OnR
         OnRecord(*row)
         for some in at_once(sequences)
         for row in connection.execute(
-            sa.select(*_ANSWER).where(entry_table.c.sequence.in_(some))
+            sa.select(*_ANSWER).where(among(connection, entry_table.c.sequence, some))
         )
     ]  # fmt: skip
     return sorted(found, key=lambda each: each.sequence)
