@@ -53,7 +53,7 @@ GROUPS = {"sex": ("female", "male"), "age band": ("under 65", "65 and over")}
 
 @cache
 def content_of(task: str, parity: int) -> str:
-    """Return what the entries of every other person hold, with `DAY` and `AGAIN` in place of both."""
+    """Return what entries hold of every other person, with `DAY` and `AGAIN` in place of both."""
     horizons = [
         {
             "weeks": horizon.weeks, "day_after_enrolment": horizon.day,

@@ -121,7 +121,9 @@ def _keys(
 def _table(of_N: Columns, task: Task) -> pd.DataFrame:
     """Return columns as a table; pandas takes longest where it is given them one after another."""
     of_groups = {
-        columns.GROUP + attribute.name: group_column(attribute, of_N[columns.GROUP + attribute.name])
+        columns.GROUP + attribute.name: group_column(
+            attribute, of_N[columns.GROUP + attribute.name]
+        )
         for attribute in task.sensitive
     }
     table = pd.DataFrame({**of_N, **of_groups})

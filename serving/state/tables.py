@@ -275,6 +275,13 @@ OF_A_PERSON = (watch_table, decision_table, followed_table, *COMPUTED, *PUSHED)
 """Tables that an erasure empties of a person."""
 
 
+def create_tables(connection: sa.Connection) -> None:
+    """Make the tables that are not there, and what those of an earlier version lack."""
+    metadata.create_all(connection)
+    for index in followed_table.indexes:
+        index.create(connection, checkfirst=True)
+
+
 def of_person(table: sa.Table, tenant: str, subject: str) -> tuple[sa.ColumnElement[bool], ...]:
     """Return the conditions that a row of a table is about a person of a tenant."""
     return table.c.tenant == tenant, table.c.subject == subject

@@ -19,7 +19,14 @@ import msgspec
 import sqlalchemy as sa
 
 from contracts.errors import ContractError
-from serving.state.evidence.reading import OnRecord, Person, contents_of, first_given_to, given_to, length_of
+from serving.state.evidence.reading import (
+    OnRecord,
+    Person,
+    contents_of,
+    first_given_to,
+    given_to,
+    length_of,
+)
 from serving.state.store import Store
 from serving.state.tables import evidence_begun_table, evidence_table, followed_table
 from stores.database import reading, write

@@ -8,6 +8,7 @@ what was forecast and what was missing, the running record what the channels mea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -114,10 +115,12 @@ def take_in(store: Store, asked: Asked) -> int:
     account = asked.account
 
     def first_day(connection: sa.Connection, after: int, upto: int) -> date | None:
-        answers = answers_of(
-            connection, account.model_version, after=after, upto=upto, since=account.since
-        )
-        first = next(answers, None)
+        with closing(
+            answers_of(
+                connection, account.model_version, after=after, upto=upto, since=account.since
+            )
+        ) as answers:
+            first = next(answers, None)
         return None if first is None else datetime.fromisoformat(first.time).date()
 
     return accounts.take_in(store, account, partial(_came, asked), first_day)

@@ -7,6 +7,7 @@ time to come (`serving.state.evidence.accounts`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -81,8 +82,10 @@ def take_in(store: Store, followed: Followed) -> int:
 
     def first_day(connection: sa.Connection, after: int, upto: int) -> date | None:
         version = followed.model_version
-        answers = answers_of(connection, version, after=after, upto=upto, since=followed.since)
-        first = next(given_in(answers, version), None)
+        with closing(
+            answers_of(connection, version, after=after, upto=upto, since=followed.since)
+        ) as answers:
+            first = next(given_in(answers, version), None)
         return None if first is None else first.given_on
 
     return accounts.take_in(store, followed.account, partial(_awaited, followed), first_day)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TypeVar
@@ -80,15 +80,17 @@ class OnRecord:
 
 def answers_of(
     connection: sa.Connection, model_version: str, *, after: int = 0, upto: int, since: str = ""
-) -> Iterator[OnRecord]:
+) -> Generator[OnRecord]:
     """Yield the answers that a version gave, in the order of the record's entries (after, upto].
 
     Of people on record by name, and not before a time (UTC, ISO 8601). What was erased or is past
-    its retention is gone.
+    its retention is gone. Whoever needs only some closes it: a server keeps its place meanwhile.
     """
     query = sa.select(*_ANSWER).where(*_answers(model_version, after, upto, since))
-    rows = connection.execute(query.order_by(entry_table.c.sequence), execution_options=_PARTS)
-    return (OnRecord(*row) for row in rows)
+    query = query.order_by(entry_table.c.sequence)
+    with connection.execute(query, execution_options=_PARTS) as rows:
+        for row in rows:
+            yield OnRecord(*row)
 
 
 def given_in(

@@ -286,9 +286,7 @@ def test_weeks_counted_one_a_transaction_or_all_in_one_are_the_same(
     assert found[0] == found[1]
 
 
-def test_a_week_costs_no_more_however_many_were_counted_before(
-    tmp_path: Path, task: Task
-) -> None:
+def test_a_week_costs_no_more_however_many_were_counted_before(tmp_path: Path, task: Task) -> None:
     """In steps of SQLite's machine: by the clock a shared machine would decide."""
     steps = []
     for counted_before in (10, 2000):
