@@ -16,6 +16,9 @@ from inference.matching.given import GivenForecast, GivenHorizon
 from serving.state.entries import Kind, canonical
 from serving.state.tables import entry_table, followed_table
 
+SHADOW = "shadow"
+"""Route of forecasts that nobody was shown."""
+
 PEOPLE_AT_ONCE = 300
 """People asked for in one query: SQLite takes few variables."""
 
@@ -77,19 +80,23 @@ class OnRecord:
 
 
 def forecasts_of(
-    connection: sa.Connection, model_version: str, *, after: int = 0, upto: int, since: str = ""
-) -> Iterator[GivenForecast]:
+    connection: sa.Connection, model_version: str, *, after: int = 0, upto: int, since: str = "",
+    silent_too: bool = True,
+) -> Iterator[GivenForecast]:  # fmt: skip
     """Yield the forecasts that a version gave, in the order of the record's entries (after, upto].
 
-    Of people on record by name, not refused, and not before a time (UTC, ISO 8601). What was
-    erased or is past its retention is gone.
+    Of people on record by name, not refused, and not before a time (UTC, ISO 8601); those that
+    nobody was shown only where silent ones count too. What was erased or is past its retention is
+    gone.
 
     Raises
     ------
     IntegrityError
         One is not what a service writes.
     """
-    query = sa.select(*_ANSWER).where(*_answers(model_version, after, upto, since))
+    query = sa.select(*_ANSWER).where(
+        *_answers(model_version, after, upto, since, silent_too=silent_too)
+    )
     rows = connection.execute(query.order_by(entry_table.c.sequence), execution_options=_PARTS)
     return given_in((OnRecord(*row) for row in rows), model_version)
 
@@ -112,7 +119,7 @@ def given_in(answers: Iterable[OnRecord], model_version: str) -> Iterator[GivenF
 
 def given_to(
     connection: sa.Connection, model_version: str, *, unless_in: str, after: int, upto: int,
-    since: str,
+    since: str, silent_too: bool = True,
 ) -> dict[Person, list[int]]:  # fmt: skip
     """Return the entries (after, upto] with answers of a version, in their order, by person.
 
@@ -132,7 +139,7 @@ def given_to(
     )
     rows = connection.execute(
         sa.select(entry.tenant, entry.subject, entry.sequence)
-        .where(*_answers(model_version, after, upto, since), ~known)
+        .where(*_answers(model_version, after, upto, since, silent_too=silent_too), ~known)
         .order_by(entry.sequence)
     )
     found: dict[Person, list[int]] = {}
@@ -187,11 +194,13 @@ def decoded(answer: OnRecord, decoder: msgspec.json.Decoder[T]) -> T:
 
 
 def _answers(
-    model_version: str, after: int, upto: int, since: str
+    model_version: str, after: int, upto: int, since: str, *, silent_too: bool
 ) -> tuple[sa.ColumnElement[bool], ...]:
     entry = entry_table.c
     named = canonical({"model_version": model_version})[1:-1]
+    silent = entry.details.contains(canonical({"route": SHADOW})[1:-1], autoescape=True)
     return (
+        *(() if silent_too else (~silent,)),
         entry.kind == Kind.FORECAST.value,
         entry.sequence > after,
         entry.sequence <= upto,
