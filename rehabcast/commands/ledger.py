@@ -219,9 +219,9 @@ def _audit_details(payload: Mapping[str, Any], now: datetime) -> Iterator[str]:
     yield f"outcome: {payload['outcome']}"
     if (scope := scope_of(payload)) is not None:
         yield from scope_in_words(scope)
-    for shown in payload.get("shown_in_service", ()):
-        group = f"{shown['attribute']}: {shown['label']}"
-        yield f"takes the proposal of entry {shown['entry']} ({shown['digest'][:12]}), {group}"
+    for each in payload.get("shown_in_service", ()):
+        group = f"{each['attribute']}: {each['label']}"
+        yield f"takes the proposal of entry {each['entry']} ({each['digest'][:12]}), {group}"
     yield f"report {payload['report_digest'][:12]}, {_validity(payload['valid_until'], now)}"
 
 
