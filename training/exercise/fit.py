@@ -3,7 +3,7 @@
 Each head is ridge regression on the features of windows of the sets as recorded, and of copies that
 are turned and done faster or slower a little, as another wearer would. The space in which sets lie
 is that of the windows' main components, in which people who do the same are brought together. How
-sharp its scores are and how far from a centre is too far is learned from people left out.
+sharp scores are and how far is too far is learned from people left out (`left_out`).
 
 Letters: as in `inference.exercise.recogniser`; S sets, P main components.
 """
@@ -11,7 +11,7 @@ Letters: as in `inference.exercise.recogniser`; S sets, P main components.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,13 @@ from scipy.spatial.transform import Rotation
 from contracts.errors import ContractError
 from features.exercise import kernels
 from features.exercise.frame import as_right, handedness, upright
-from features.exercise.windows import channels, moments, windows
+from features.exercise.repetitions import repetitions
+from features.exercise.windows import HOP, SAMPLES, channels, moments, windows
+from inference.exercise.enrol import LEAST_SHOWN
 from inference.exercise.recogniser import WITH, WITHOUT, Head, clipped
+from training.exercise.forest import fit_forest
+from training.exercise.left_out import LeftOut, limits
+from training.exercise.space import Sets, space
 
 Array = NDArray[np.float32]
 
@@ -31,14 +36,12 @@ COPIES, ABOUT_FOREARM_DEG, ABOUT_ANY_DEG, PACE = 2, 8.0, 4.0, 0.25
 """Copies of a set, the standard deviations of their turns, and how much faster or slower, as a
 logarithm (local; accuracy on people left out was the same over wide ranges)."""
 
-COMPONENTS, SHRINKAGE = 100, 0.3
-LOST = 0.05
-"""Share of true sets that may be called unknown."""
-
+COMPONENTS = 100
 LEAST_PEOPLE = 3
-SHARPNESS = np.geomspace(0.5, 20, 15)
-SHOWN = 2
-"""Windows of a set, about three repetitions, that stand for those of a template."""
+PART = 2
+"""Windows of a set that stand for a few of its repetitions."""
+
+OF_WINDOWS = ("exercise_W", "set_W", "person_W", "is_shown_W", "is_later_W")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,11 @@ class LabelledSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledWindows:
-    """Features of windows, the handedness of their set, and which; whether as recorded."""
+    """Features of windows, the handedness of their set, and which; whether as recorded.
+
+    Of those as recorded also whether they are of the repetitions that would be shown for a
+    template, or later.
+    """
 
     raw_WF: Array
     handed_W: Array
@@ -67,6 +74,8 @@ class LabelledWindows:
     exercise_W: NDArray[np.int64]
     person_W: NDArray[np.int64]
     recorded_W: NDArray[np.bool_]
+    is_shown_W: NDArray[np.bool_]
+    is_later_W: NDArray[np.bool_]
     kernels: kernels.Kernels
 
     def without(self, exercise: int) -> LabelledWindows:
@@ -77,6 +86,7 @@ class LabelledWindows:
             self, raw_WF=self.raw_WF[kept_W], handed_W=self.handed_W[kept_W],
             set_W=self.set_W[kept_W], exercise_W=number_W - (number_W > exercise),
             person_W=self.person_W[kept_W], recorded_W=self.recorded_W[kept_W],
+            is_shown_W=self.is_shown_W[kept_W], is_later_W=self.is_later_W[kept_W],
         )  # fmt: skip
 
     @property
@@ -85,40 +95,21 @@ class LabelledWindows:
         every = np.arange(int(self.exercise_W.max()) + 1)
         return np.where(self.exercise_W[:, None] == every, 1.0, -1.0).astype(np.float32)
 
-    def sets(self, z_WF: Array, main_FP: NDArray[np.float64]) -> _Sets:
+    def sets(self, z_WF: Array, main_FP: NDArray[np.float64]) -> Sets:
         """Return where the sets as recorded, and a few repetitions of each, lie."""
         numbers, first = np.unique(self.set_W, return_index=True)
         means, parts, of_part = [], [], []
         for number, person in zip(numbers, self.person_W[first], strict=True):
             own_WP = z_WF[(self.set_W == number) & self.recorded_W] @ main_FP
             means.append(own_WP.mean(axis=0))
-            whole = len(own_WP) // SHOWN * SHOWN
-            shown_RP = own_WP[:whole].reshape(-1, SHOWN, own_WP.shape[1]).mean(axis=1)
-            parts.append(shown_RP - means[-1])
-            of_part += [person] * len(shown_RP)
-        return _Sets(
+            whole = len(own_WP) // PART * PART
+            part_RP = own_WP[:whole].reshape(-1, PART, own_WP.shape[1]).mean(axis=1)
+            parts.append(part_RP - means[-1])
+            of_part += [person] * len(part_RP)
+        return Sets(
             place_SP=np.array(means), exercise_S=self.exercise_W[first],
             person_S=self.person_W[first], part_RP=np.concatenate(parts),
             person_R=np.array(of_part),
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sets:
-    """Where sets lie, and how far from it a few repetitions of them do; whose they are."""
-
-    place_SP: NDArray[np.float64]
-    exercise_S: NDArray[np.int64]
-    person_S: NDArray[np.int64]
-    part_RP: NDArray[np.float64]
-    person_R: NDArray[np.int64]
-
-    def without(self, person: int) -> _Sets:
-        kept_S, kept_R = self.person_S != person, self.person_R != person
-        return _Sets(
-            place_SP=self.place_SP[kept_S], exercise_S=self.exercise_S[kept_S],
-            person_S=self.person_S[kept_S], part_RP=self.part_RP[kept_R],
-            person_R=self.person_R[kept_R],
         )  # fmt: skip
 
 
@@ -159,6 +150,9 @@ def labelled_windows(
     generator = np.random.default_rng(seed)
     people = sorted({each.person for each in labelled})
     made, about, handed = [], [], []
+    are_shown: list[NDArray[np.bool_]] = []
+    are_later: list[NDArray[np.bool_]] = []
+    shown_until = [_shown_until(each) for each in labelled]
     for number, each in enumerate(labelled):
         right_T6 = as_right(each.values_T6, each.side)
         for copy in range(COPIES + 1):
@@ -166,6 +160,9 @@ def labelled_windows(
             made.append(windows(channels(values_T6, with_rotation=with_rotation)))
             row = (number, exercises.index(each.exercise), people.index(each.person), copy == 0)
             about += [row] * len(made[-1])
+            begins_W = np.arange(len(made[-1])) * HOP
+            are_shown.append((begins_W + SAMPLES <= shown_until[number]) & (copy == 0))
+            are_later.append((begins_W >= shown_until[number]) & (copy == 0))
             handed += [handedness(values_T6)] * len(made[-1])
     window_WCT = np.concatenate(made)
     about_WN = np.array(about, dtype=np.int64)
@@ -174,8 +171,15 @@ def labelled_windows(
         raw_WF=np.hstack([fitted.features(window_WCT), moments(window_WCT)]),
         handed_W=np.array(handed, dtype=np.float32), set_W=about_WN[:, 0],
         exercise_W=about_WN[:, 1], person_W=about_WN[:, 2], recorded_W=about_WN[:, 3] == 1,
+        is_shown_W=np.concatenate(are_shown), is_later_W=np.concatenate(are_later),
         kernels=fitted,
     )  # fmt: skip
+
+
+def _shown_until(one: LabelledSet) -> int:
+    """Return the sample at which the repetitions end that would be shown for a template."""
+    spans = repetitions(one.values_T6)
+    return spans[LEAST_SHOWN - 1][1] if len(spans) > LEAST_SHOWN else len(one.values_T6)
 
 
 def _varied(values_T6: Array, generator: np.random.Generator) -> Array:
@@ -212,34 +216,36 @@ def fit_head(found: LabelledWindows) -> Head:
     whole = [np.sum(parts, axis=0) for parts in zip(*shared.values(), strict=True)]
     main_FP = np.linalg.eigh(whole[0])[1][:, ::-1][:, :COMPONENTS]
     sets = found.sets(z_WF, main_FP)
-    scores, truths, away, demonstrated = [], [], [], []
+    forest, forest_WE = fit_forest(
+        z_WF[found.recorded_W, found.kernels.count :], found.exercise_W[found.recorded_W],
+        found.person_W[found.recorded_W], 0,
+    )  # fmt: skip
+    score_WE = np.empty(found.aim_WE.shape)
+    place_WD = np.empty((len(z_WF), main_FP.shape[1]))
+    away = []
     for person, of_W in own_W.items():
-        rest = [a - b for a, b in zip(whole, shared[person], strict=True)]
-        weight_FE, base_E = _ridge(*rest)
-        whitening_PD, centre_ED = _space(sets.without(person))
-        for number in np.unique(found.set_W[of_W & found.recorded_W]):
-            z_F = z_WF[(found.set_W == number) & found.recorded_W]
-            truth = int(found.exercise_W[found.set_W == number][0])
-            scores.append(z_F.mean(axis=0) @ weight_FE + base_E)
-            truths.append(truth)
-            space_FD = main_FP @ whitening_PD
-            away.append(np.linalg.norm(z_F.mean(axis=0) @ space_FD - centre_ED[truth]))
-            later = z_F[len(z_F) // 2 :].mean(axis=0) - z_F[:SHOWN].mean(axis=0)
-            demonstrated.append(np.linalg.norm(later @ space_FD))
+        weight_FE, base_E = _ridge(*(a - b for a, b in zip(whole, shared[person], strict=True)))
+        whitening_PD, centre_ED = space(sets.without(person))
+        score_WE[of_W] = z_WF[of_W] @ weight_FE + base_E
+        place_WD[of_W] = z_WF[of_W] @ (main_FP @ whitening_PD)
+        away.append(sets.of(person).away(whitening_PD, centre_ED))
+    seen = LeftOut(
+        score_WE=score_WE[found.recorded_W], forest_WE=forest_WE,
+        place_WD=place_WD[found.recorded_W], away_S=np.concatenate(away),
+        **{name: getattr(found, name)[found.recorded_W] for name in OF_WINDOWS},
+    )  # fmt: skip
     weight_FE, base_E = _ridge(*whole)
-    whitening_PD, centre_ED = _space(sets)
+    whitening_PD, centre_ED = space(sets)
     return Head(
         kernels=found.kernels, level_F=level_F.astype(np.float32),
         spread_F=spread_F.astype(np.float32), weight_FE=weight_FE.astype(np.float32),
-        base_E=base_E.astype(np.float32),
+        base_E=base_E.astype(np.float32), forest=forest,
         space_FD=(main_FP @ whitening_PD).astype(np.float32),
         centre_ED=centre_ED.astype(np.float32),
         handed_E=np.array([
             found.handed_W[found.exercise_W == e].mean() for e in range(len(centre_ED))
         ], dtype=np.float32),
-        sharpness=_sharpness(np.array(scores), np.array(truths)),
-        limit=float(np.quantile(away, 1 - LOST)),
-        template_limit=float(np.quantile(demonstrated, 1 - LOST)),
+        **asdict(limits(seen)),
     )  # fmt: skip
 
 
@@ -266,25 +272,3 @@ def _ridge(
         assume_a="pos",
     )  # fmt: skip
     return np.asarray(weight_FE), base_E
-
-
-def _space(sets: _Sets) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return what brings those who do the same, and parts of a set, together; and the centres."""
-    count = int(sets.exercise_S.max()) + 1
-    centre_EP = np.array([sets.place_SP[sets.exercise_S == e].mean(axis=0) for e in range(count)])
-    within_PP = np.cov((sets.place_SP - centre_EP[sets.exercise_S]).T) + np.cov(sets.part_RP.T)
-    average = np.trace(within_PP) / len(within_PP)
-    spread_P, axes_PP = np.linalg.eigh(within_PP + SHRINKAGE * average * np.eye(len(within_PP)))
-    whitening_PD = axes_PP / np.sqrt(spread_P)
-    return whitening_PD, centre_EP @ whitening_PD
-
-
-def _sharpness(score_SE: NDArray[np.float64], truth_S: NDArray[np.int64]) -> float:
-    """Return the sharpness under which the truth is likeliest."""
-
-    def loss(sharpness: float) -> float:
-        z_SE = sharpness * (score_SE - score_SE.max(axis=1, keepdims=True))
-        chance_S = z_SE[np.arange(len(truth_S)), truth_S] - np.log(np.exp(z_SE).sum(axis=1))
-        return -float(chance_S.mean())
-
-    return float(min(SHARPNESS, key=loss))

@@ -150,7 +150,7 @@ def test_what_is_no_recogniser_or_template_is_refused(model: Recogniser, folder:
         with pytest.raises(ContractError, match=said):
             read_template(folder / "t", model.version)
     made = TemplateFile(exercise="e", side="left", repetitions=3, model_version="other",
-                        gyroscope=True, place=(0.0,))  # fmt: skip
+                        gyroscope=True, place=(0.0,), scores=(0.0,))  # fmt: skip
     write_template(folder / "t", made)
     with pytest.raises(ContractError, match="for the recogniser other, not for"):
         read_template(folder / "t", model.version)
