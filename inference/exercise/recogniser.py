@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 from safetensors import SafetensorError, safe_open
+from scipy.special import softmax
 
 from contracts.errors import ContractError
 from contracts.naming.formats import KEY, name_of, require_known_form

@@ -22,11 +22,11 @@ from contracts.errors import ContractError
 from features.exercise import kernels
 from features.exercise.frame import as_right, handedness, upright
 from features.exercise.repetitions import repetitions
-from features.exercise.windows import HOP, SAMPLES, channels, moments, windows
+from features.exercise.windows import channels, moments, windows
 from inference.exercise.enrol import LEAST_SHOWN
 from inference.exercise.recogniser import WITH, WITHOUT, Head, clipped
 from training.exercise.forest import fit_forest
-from training.exercise.left_out import LeftOut, limits
+from training.exercise.left_out import COPY, LATER, RECORDED, SHOWN, LeftOut, limits
 from training.exercise.space import Sets, space
 
 Array = NDArray[np.float32]
@@ -40,8 +40,6 @@ COMPONENTS = 100
 LEAST_PEOPLE = 3
 PART = 2
 """Windows of a set that stand for a few of its repetitions."""
-
-OF_WINDOWS = ("exercise_W", "set_W", "person_W", "is_shown_W", "is_later_W")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +60,10 @@ class LabelledSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledWindows:
-    """Features of windows, the handedness of their set, and which; whether as recorded.
+    """Features of windows, the handedness of their set, and which; and of what kind.
 
-    Of those as recorded also whether they are of the repetitions that would be shown for a
-    template, or later.
+    As recorded, of a copy, or of the repetitions that would be shown for a template, or of those
+    that are done later.
     """
 
     raw_WF: Array
@@ -73,10 +71,18 @@ class LabelledWindows:
     set_W: NDArray[np.int64]
     exercise_W: NDArray[np.int64]
     person_W: NDArray[np.int64]
-    recorded_W: NDArray[np.bool_]
-    is_shown_W: NDArray[np.bool_]
-    is_later_W: NDArray[np.bool_]
+    kind_W: NDArray[np.int64]
     kernels: kernels.Kernels
+
+    @property
+    def recorded_W(self) -> NDArray[np.bool_]:
+        """Whether a window is as recorded."""
+        return self.kind_W == RECORDED
+
+    @property
+    def learned_W(self) -> NDArray[np.bool_]:
+        """Whether ridge learns from a window."""
+        return self.kind_W <= COPY
 
     def without(self, exercise: int) -> LabelledWindows:
         """Return the windows of the other exercises, which are numbered anew."""
@@ -85,8 +91,7 @@ class LabelledWindows:
         return replace(
             self, raw_WF=self.raw_WF[kept_W], handed_W=self.handed_W[kept_W],
             set_W=self.set_W[kept_W], exercise_W=number_W - (number_W > exercise),
-            person_W=self.person_W[kept_W], recorded_W=self.recorded_W[kept_W],
-            is_shown_W=self.is_shown_W[kept_W], is_later_W=self.is_later_W[kept_W],
+            person_W=self.person_W[kept_W], kind_W=self.kind_W[kept_W],
         )  # fmt: skip
 
     @property
@@ -150,36 +155,36 @@ def labelled_windows(
     generator = np.random.default_rng(seed)
     people = sorted({each.person for each in labelled})
     made, about, handed = [], [], []
-    are_shown: list[NDArray[np.bool_]] = []
-    are_later: list[NDArray[np.bool_]] = []
-    shown_until = [_shown_until(each) for each in labelled]
     for number, each in enumerate(labelled):
         right_T6 = as_right(each.values_T6, each.side)
+        parts: list[tuple[int, Array]] = []
         for copy in range(COPIES + 1):
             values_T6 = upright(_varied(right_T6, generator) if copy else right_T6)
+            parts.append((COPY if copy else RECORDED, values_T6))
+        parts += [(kind, upright(part_T6)) for kind, part_T6 in _as_for_a_template(right_T6)]
+        for kind, values_T6 in parts:
             made.append(windows(channels(values_T6, with_rotation=with_rotation)))
-            row = (number, exercises.index(each.exercise), people.index(each.person), copy == 0)
+            row = (number, exercises.index(each.exercise), people.index(each.person), kind)
             about += [row] * len(made[-1])
-            begins_W = np.arange(len(made[-1])) * HOP
-            are_shown.append((begins_W + SAMPLES <= shown_until[number]) & (copy == 0))
-            are_later.append((begins_W >= shown_until[number]) & (copy == 0))
             handed += [handedness(values_T6)] * len(made[-1])
     window_WCT = np.concatenate(made)
     about_WN = np.array(about, dtype=np.int64)
-    fitted = kernels.fit(window_WCT[about_WN[:, 3] == 1], FEATURES, generator)
+    fitted = kernels.fit(window_WCT[about_WN[:, 3] == RECORDED], FEATURES, generator)
     return LabelledWindows(
         raw_WF=np.hstack([fitted.features(window_WCT), moments(window_WCT)]),
         handed_W=np.array(handed, dtype=np.float32), set_W=about_WN[:, 0],
-        exercise_W=about_WN[:, 1], person_W=about_WN[:, 2], recorded_W=about_WN[:, 3] == 1,
-        is_shown_W=np.concatenate(are_shown), is_later_W=np.concatenate(are_later),
+        exercise_W=about_WN[:, 1], person_W=about_WN[:, 2], kind_W=about_WN[:, 3],
         kernels=fitted,
     )  # fmt: skip
 
 
-def _shown_until(one: LabelledSet) -> int:
-    """Return the sample at which the repetitions end that would be shown for a template."""
-    spans = repetitions(one.values_T6)
-    return spans[LEAST_SHOWN - 1][1] if len(spans) > LEAST_SHOWN else len(one.values_T6)
+def _as_for_a_template(values_T6: Array) -> list[tuple[int, Array]]:
+    """Return the repetitions that would be shown, and the rest; nothing where there are too few."""
+    spans = repetitions(values_T6)
+    if len(spans) <= LEAST_SHOWN:
+        return []
+    until = spans[LEAST_SHOWN][0]
+    return [(SHOWN, values_T6[:until]), (LATER, values_T6[until:])]
 
 
 def _varied(values_T6: Array, generator: np.random.Generator) -> Array:
@@ -208,11 +213,15 @@ def fit_head(found: LabelledWindows) -> Head:
 
     Who is left out still counts in the scales and main components, which know of no exercise.
     """
-    level_F, spread_F = found.raw_WF.mean(axis=0), found.raw_WF.std(axis=0) + 1e-3
+    learned_WF = found.raw_WF[found.learned_W]
+    level_F, spread_F = learned_WF.mean(axis=0), learned_WF.std(axis=0) + 1e-3
     z_WF = clipped(found.raw_WF, level_F, spread_F)
     people = np.unique(found.person_W)
     own_W = {person: found.person_W == person for person in people}
-    shared = {person: _sums(z_WF[of_W], found.aim_WE[of_W]) for person, of_W in own_W.items()}
+    shared = {
+        person: _sums(z_WF[of_W & found.learned_W], found.aim_WE[of_W & found.learned_W])
+        for person, of_W in own_W.items()
+    }
     whole = [np.sum(parts, axis=0) for parts in zip(*shared.values(), strict=True)]
     main_FP = np.linalg.eigh(whole[0])[1][:, ::-1][:, :COMPONENTS]
     sets = found.sets(z_WF, main_FP)
@@ -230,9 +239,9 @@ def fit_head(found: LabelledWindows) -> Head:
         place_WD[of_W] = z_WF[of_W] @ (main_FP @ whitening_PD)
         away.append(sets.of(person).away(whitening_PD, centre_ED))
     seen = LeftOut(
-        score_WE=score_WE[found.recorded_W], forest_WE=forest_WE,
-        place_WD=place_WD[found.recorded_W], away_S=np.concatenate(away),
-        **{name: getattr(found, name)[found.recorded_W] for name in OF_WINDOWS},
+        score_WE=score_WE, forest_WE=forest_WE, place_WD=place_WD, away_S=np.concatenate(away),
+        exercise_W=found.exercise_W, set_W=found.set_W, person_W=found.person_W,
+        kind_W=found.kind_W,
     )  # fmt: skip
     weight_FE, base_E = _ridge(*whole)
     whitening_PD, centre_ED = space(sets)

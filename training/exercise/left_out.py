@@ -1,21 +1,28 @@
 """What is learned from people left out: how sharp scores are, and how far is too far.
 
-Letters: W windows as recorded, E exercises, D dimensions of the space in which sets lie, S sets,
+Letters: W windows, E exercises, D dimensions of the space in which sets lie, S sets,
 A sets that are asked, T templates.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from contracts.errors import ContractError
+
 Array = NDArray[np.float64]
 
 LOST = 0.05
 """Share of true sets that may be called unknown."""
+
+RECORDED, COPY, SHOWN, LATER = range(4)
+"""Kinds of windows: of a set as recorded, of a copy of it, of the repetitions of it that would be
+shown for a template, and of those after them."""
 
 SHARPNESS = np.geomspace(0.1, 20, 25)
 SCORE_SHARES = np.geomspace(0.25, 64, 17)
@@ -23,18 +30,16 @@ SCORE_SHARES = np.geomspace(0.25, 64, 17)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """Windows as those see them who have not learned from their person.
+    """Windows of all kinds, as those see them who have not learned from their person.
 
     Parameters
     ----------
     score_WE, forest_WE
-        Scores of ridge, and chances of the forest.
+        Scores of ridge; and chances of the forest, of the windows as recorded only.
     place_WD, away_S
         Where windows lie, and how far each set is from the centre of its exercise.
-    exercise_W, set_W, person_W
+    exercise_W, set_W, person_W, kind_W
         Which.
-    is_shown_W, is_later_W
-        Whether a window is of the repetitions that would be shown for a template, or of the rest.
     """
 
     score_WE: Array
@@ -44,8 +49,7 @@ class LeftOut:
     exercise_W: NDArray[np.int64]
     set_W: NDArray[np.int64]
     person_W: NDArray[np.int64]
-    is_shown_W: NDArray[np.bool_]
-    is_later_W: NDArray[np.bool_]
+    kind_W: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +65,22 @@ class Limits:
 
 
 def limits(seen: LeftOut) -> Limits:
-    """Return how sharp scores are, and limits within which all but few true sets lie."""
-    _, ridge_sharpness = sharpest(seen.score_WE, seen.exercise_W)
-    chance_WE = (softmax(ridge_sharpness * seen.score_WE, axis=1) + seen.forest_WE) / 2
-    numbers, first = np.unique(seen.set_W, return_index=True)
-    chance_SE = np.array([chance_WE[seen.set_W == number].mean(axis=0) for number in numbers])
-    _, sharpness = sharpest(np.log(chance_SE), seen.exercise_W[first])
-    place_ATs, score_ATs = zip(*_pairs(seen), strict=True)
+    """Return how sharp scores are, and limits within which all but few true sets lie.
+
+    Raises
+    ------
+    ContractError
+        There is nothing to learn from what templates tell apart.
+    """
+    _, sharpness, ridge_sharpness = min(_of_sets(seen))
+    pairs = _pairs(seen)
+    if max((len(place_T) for place_T, _ in pairs), default=0) < 2:
+        raise ContractError(
+            "nobody did two exercises of more than three repetitions: what a template tells apart"
+            " cannot be learned",
+            "record two exercises or more of each person, with ten repetitions or more",
+        )
+    place_ATs, score_ATs = zip(*pairs, strict=True)
     place_AT, score_AT = _stacked(place_ATs), _stacked(score_ATs)
     own_A = np.zeros(len(place_AT), dtype=np.int64)
     found = [(*sharpest(-(place_AT + share * score_AT), own_A), share) for share in SCORE_SHARES]
@@ -80,6 +93,18 @@ def limits(seen: LeftOut) -> Limits:
     )  # fmt: skip
 
 
+def _of_sets(seen: LeftOut) -> Iterator[tuple[float, float, float]]:
+    """Yield the loss of whole sets, and their sharpness, for each sharpness of ridge."""
+    recorded_W = seen.kind_W == RECORDED
+    set_W, score_WE = seen.set_W[recorded_W], seen.score_WE[recorded_W]
+    numbers, first = np.unique(set_W, return_index=True)
+    truth_S = seen.exercise_W[recorded_W][first]
+    for each in SHARPNESS:
+        chance_WE = (softmax(each * score_WE, axis=1) + seen.forest_WE) / 2
+        chance_SE = np.array([chance_WE[set_W == number].mean(axis=0) for number in numbers])
+        yield *sharpest(np.log(chance_SE), truth_S), float(each)
+
+
 def _pairs(seen: LeftOut) -> list[tuple[Array, Array]]:
     """Return how far the rest of a set is from what was shown, in place and in score: (T), (T).
 
@@ -89,7 +114,7 @@ def _pairs(seen: LeftOut) -> list[tuple[Array, Array]]:
     about = []
     for number in np.unique(seen.set_W):
         of_W = seen.set_W == number
-        parts = of_W & seen.is_shown_W, of_W & seen.is_later_W
+        parts = of_W & (seen.kind_W == SHOWN), of_W & (seen.kind_W == LATER)
         if all(part.any() for part in parts):
             each = int(np.flatnonzero(of_W)[0])
             about.append((seen.person_W[each], seen.exercise_W[each]))
