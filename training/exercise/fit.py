@@ -136,13 +136,21 @@ def fit_heads(
             " learn from",
             f"record at least {LEAST_PEOPLE} people and 2 exercises",
         )
+    for exercise in exercises:
+        if len({each.person for each in labelled if each.exercise == exercise}) < 2:
+            raise ContractError(
+                f"only 1 person did {exercise!r}: what it is cannot be told from whose it is",
+                "record it of two people or more, or leave it out",
+            )
     if bare := [each for each in labelled if np.isnan(each.values_T6[:, 3:]).any()]:
         raise ContractError(
             f"a set of {bare[0].exercise!r} of {bare[0].person!r} has no gyroscope",
             "learn from recordings with acceleration and rotation",
         )
     heads = {
-        name: fit_head(labelled_windows(labelled, exercises, seed, with_rotation=name == WITH))
+        name: fit_head(
+            labelled_windows(labelled, exercises, seed, with_rotation=name == WITH), seed
+        )
         for name in (WITH, WITHOUT)
     }
     return exercises, heads
@@ -208,7 +216,7 @@ def paced(values_T6: NDArray[np.floating], slower: float) -> Array:
     return paced_T6.astype(np.float32)
 
 
-def fit_head(found: LabelledWindows) -> Head:
+def fit_head(found: LabelledWindows, seed: int = 0) -> Head:
     """Return a head fitted on everybody, with limits learned from people left out.
 
     Who is left out still counts in the scales and main components, which know of no exercise.
@@ -216,33 +224,33 @@ def fit_head(found: LabelledWindows) -> Head:
     learned_WF = found.raw_WF[found.learned_W]
     level_F, spread_F = learned_WF.mean(axis=0), learned_WF.std(axis=0) + 1e-3
     z_WF = clipped(found.raw_WF, level_F, spread_F)
-    people = np.unique(found.person_W)
-    own_W = {person: found.person_W == person for person in people}
     shared = {
-        person: _sums(z_WF[of_W & found.learned_W], found.aim_WE[of_W & found.learned_W])
-        for person, of_W in own_W.items()
+        int(person): _sums(z_WF[own_W], found.aim_WE[own_W])
+        for person in np.unique(found.person_W)
+        for own_W in ((found.person_W == person) & found.learned_W,)
     }
     whole = [np.sum(parts, axis=0) for parts in zip(*shared.values(), strict=True)]
     main_FP = np.linalg.eigh(whole[0])[1][:, ::-1][:, :COMPONENTS]
     sets = found.sets(z_WF, main_FP)
     forest, forest_WE = fit_forest(
         z_WF[found.recorded_W, found.kernels.count :], found.exercise_W[found.recorded_W],
-        found.person_W[found.recorded_W], 0,
+        found.person_W[found.recorded_W], seed,
     )  # fmt: skip
     score_WE = np.empty(found.aim_WE.shape)
     place_WD = np.empty((len(z_WF), main_FP.shape[1]))
     away = []
-    for person, of_W in own_W.items():
-        weight_FE, base_E = _ridge(*(a - b for a, b in zip(whole, shared[person], strict=True)))
+    for person, own in shared.items():
+        own_W = found.person_W == person
+        weight_FE, base_E = _ridge(*(a - b for a, b in zip(whole, own, strict=True)))
         whitening_PD, centre_ED = space(sets.without(person))
-        score_WE[of_W] = z_WF[of_W] @ weight_FE + base_E
-        place_WD[of_W] = z_WF[of_W] @ (main_FP @ whitening_PD)
+        score_WE[own_W] = z_WF[own_W] @ weight_FE + base_E
+        place_WD[own_W] = z_WF[own_W] @ (main_FP @ whitening_PD)
         away.append(sets.of(person).away(whitening_PD, centre_ED))
-    seen = LeftOut(
+    learned = limits(LeftOut(
         score_WE=score_WE, forest_WE=forest_WE, place_WD=place_WD, away_S=np.concatenate(away),
         exercise_W=found.exercise_W, set_W=found.set_W, person_W=found.person_W,
         kind_W=found.kind_W,
-    )  # fmt: skip
+    ))  # fmt: skip
     weight_FE, base_E = _ridge(*whole)
     whitening_PD, centre_ED = space(sets)
     return Head(
@@ -254,7 +262,7 @@ def fit_head(found: LabelledWindows) -> Head:
         handed_E=np.array([
             found.handed_W[found.exercise_W == e].mean() for e in range(len(centre_ED))
         ], dtype=np.float32),
-        **asdict(limits(seen)),
+        **asdict(learned),
     )  # fmt: skip
 
 
