@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -148,6 +148,10 @@ def recognise(
         Path | None,
         typer.Option(help="What is prescribed (TOML, FHIR): anything else is unknown."),
     ] = None,
+    trunk: Annotated[
+        Path | None,
+        typer.Option(help="Recording of the trunk by the same clock: how far it moves along."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the sets of a recording, and count and measure their repetitions."""
@@ -167,6 +171,8 @@ def recognise(
     found = recognised(read.motions, read.side, model, templates, name=recording.name)
     if prescribed is not None:
         found = as_prescribed(found, prescribed, read.side)
+    if trunk is not None:
+        found = _beside_trunk(found, trunk, read_import_map(map_file))
     write_sets(output, found.file)
     known = [each for each in found.file.sets if each.exercise is not None]
     result = SetsWritten(
@@ -178,6 +184,20 @@ def recognise(
     if not as_json:
         for line in as_lines(result.problems, CohortInvalid.SHOWN, "--json lists all"):
             stderr_console.print(f"  {line}")
+
+
+def _beside_trunk(found: Recognised, path: Path, declared: ImportMap) -> Recognised:
+    """Return sets with the movement of the trunk; refuse a recording that holds none of them."""
+    from features.exercise.recordings import read_trunk
+    from features.exercise.trunk import with_trunk
+
+    sets = with_trunk(found.file.sets, read_trunk(path, declared))
+    if sets and not any(one.trunk_deg is not None for each in sets for one in each.repetitions):
+        raise ContractError(
+            f"{path.name}: it holds none of the {len(sets)} sets of the wrist",
+            "give the recording of the trunk of the same time, by the same clock",
+        )
+    return replace(found, file=replace(found.file, sets=sets))
 
 
 def _labelled(table: Path, declared: ImportMap) -> list[LabelledSet]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
 from contracts.digests import file_digest
@@ -87,6 +89,60 @@ def test_a_day_becomes_sets(folder: Path) -> None:
     written = json.loads((folder / "s.json").read_text())
     assert [each["exercise"] for each in written["sets"]] == list(SHAPES)
     assert written["sets"][0]["start"].startswith("2026-03-02T10:00:")
+
+
+def trunk_of(values_T6: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a trunk that leans by a fifth of what the arm turns by."""
+    about_T = values_T6[:, 3:] @ np.array([0.0, 1.0, 0.0]) / 5
+    lean = Rotation.from_rotvec(np.outer(np.radians(np.cumsum(about_T) / 25), [0.0, 1.0, 0.0]))
+    pull_T3 = lean.inv().apply([0.0, 0.0, 1.0])
+    return np.hstack([pull_T3, np.outer(about_T, [0.0, 1.0, 0.0])]).astype(np.float32)
+
+
+@pytest.fixture
+def trunk_map(folder: Path) -> Iterator[Path]:
+    """Declare a trunk in the map, and record one beside the arm of the day."""
+    written = (folder / "map.toml").read_text()
+    own = written.partition('files = "right_*.csv"')[2]
+    both = f'[[signals]]\nfiles = "right_*.csv"{own}'
+    both = both.replace("right_*.csv", "trunk*.csv").replace("right wrist", "sternum")
+    (folder / "map.toml").write_text(written + both)
+    write(folder / "trunk.csv", trunk_of(day(9, exercises=("raise", "swing")).values_T6))
+    write(folder / "right_two.csv", day(9, exercises=("raise", "swing")).values_T6)
+    yield folder
+    (folder / "map.toml").write_text(written)
+
+
+TWO = ("recognise", "right_two.csv", "--recogniser", "m", "--output", "two.json")
+
+
+def test_how_far_the_trunk_moves_along_stands_beside_each_repetition(trunk_map: Path) -> None:
+    run(trunk_map, *TWO, "--trunk", str(trunk_map / "trunk.csv"))
+    arm, other = json.loads((trunk_map / "two.json").read_text())["sets"]
+    for one in arm["repetitions"]:
+        assert one["trunk_deg"] == pytest.approx(one["range_deg"] / 5, abs=3)
+    assert max(one["trunk_deg"] for one in other["repetitions"]) < 3
+    run(trunk_map, *TWO)
+    sets = json.loads((trunk_map / "two.json").read_text())["sets"]
+    assert {one["trunk_deg"] for each in sets for one in each["repetitions"]} == {None}
+
+
+def test_a_trunk_of_another_day_or_place_or_without_a_gyroscope_is_refused(trunk_map: Path) -> None:
+    written = (trunk_map / "map.toml").read_text()
+
+    def refused(text: str, file: str = "trunk.csv") -> str:
+        (trunk_map / "map.toml").write_text(text)
+        try:
+            return str(run(trunk_map, *TWO, "--trunk", str(trunk_map / file))["refused"])
+        finally:
+            (trunk_map / "map.toml").write_text(written)
+
+    assert "it was worn at 'right wrist', and not on the trunk" in refused(written, "right_two.csv")
+    arm, _, trunk = written.partition('[[signals]]\nfiles = "trunk*.csv"')
+    other_day = f'[[signals]]\nfiles = "trunk*.csv"{trunk}'.replace("03-02", "03-03")
+    assert "it holds none of the 2 sets" in refused(arm + other_day)
+    blind = [part for part in other_day.split("[[signals]]")[1:] if "rotation" not in part]
+    assert "it has no rotation" in refused(arm + "".join(f"[[signals]]{part}" for part in blind))
 
 
 def test_what_is_not_prescribed_is_unknown(folder: Path) -> None:
