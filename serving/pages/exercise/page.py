@@ -90,7 +90,7 @@ def decide(visit: Visit) -> Answer:
         ExerciseDecision(
             decision=typed["decision"], advised=advised, reason=typed["reason"],
             rule="" if found is None else found.rule.name,
-            because={} if found is None else {**found.because},
+            because={} if found is None else {str(k): v for k, v in found.because.items()},
             person=visit.person.person, last_day=weeks[0].last,
         ),
         actor=visit.caller.name, now=visit.now,
