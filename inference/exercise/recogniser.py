@@ -259,8 +259,7 @@ def _head(tensors: Mapping[str, NDArray[Any]], name: str) -> Head:
         samples=int(part("samples")[0]), dilation_D=part("dilation_D"), biases_D=part("biases_D"),
         uses_DKC=part("uses_DKC"), bias_KF=part("bias_KF"),
     )  # fmt: skip
-    return Head(
-        kernels=kernels, **{key: part(key) for key in HEAD_PARTS},
-        forest=Forest(**{key: part(f"forest/{key}") for key in FOREST_PARTS}),
-        **dict(zip(LIMITS, map(float, part("limits")), strict=True)),
-    )  # fmt: skip
+    parts: dict[str, Any] = {key: part(key) for key in HEAD_PARTS}
+    parts |= zip(LIMITS, map(float, part("limits")), strict=True)
+    forest = Forest(**{key: part(f"forest/{key}") for key in FOREST_PARTS})
+    return Head(kernels=kernels, forest=forest, **parts)

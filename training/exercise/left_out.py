@@ -110,7 +110,8 @@ def _pairs(seen: LeftOut) -> list[tuple[Array, Array]]:
 
     First of itself, then of the other exercises of the same person.
     """
-    shown, later = [], []
+    shown: list[tuple[Array, Array]] = []
+    later: list[tuple[Array, Array]] = []
     about = []
     for number in np.unique(seen.set_W):
         of_W = seen.set_W == number
