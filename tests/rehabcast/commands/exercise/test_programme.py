@@ -227,7 +227,8 @@ def test_days_are_sent_as_observations_and_never_those_that_nobody_did(
     away = line("send", "real.json", *words, "--url", "http://127.0.0.1:9")
     assert (away.code, "no service answers" in away.text) == (8, True)
     late = line("send", "real.json", *words[:-1], "2026-03-10")
-    assert (late.code, "check --subject and --onset" in late.text) == (3, True)
+    said = "the first value is of 2026-03-02, before the onset on 2026-03-10"
+    assert (late.code, said in late.text, "observations" in late.text) == (3, True, False)
 
 
 @pytest.mark.parametrize(
