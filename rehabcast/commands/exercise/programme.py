@@ -13,7 +13,6 @@ import typer
 
 from contracts.errors import ContractError
 from contracts.exercise import Exercise, joined, read_sets
-from rehabcast.commands.exercise.day_table import day_table
 from rehabcast.commands.service.asking import UrlOption, asking, service_of
 from rehabcast.commands.service.what_if import read_plans
 from rehabcast.output import AsJson, emit, require_place
@@ -161,14 +160,14 @@ def days(
     as_json: AsJson = False,
 ) -> None:
     """Write the daily biomarkers of exercise as a table for `cohort import` (a long table)."""
-    from features.adherence.days import daily_values
+    from features.adherence.days import as_table, daily_values
 
     if not subject.strip():
         raise ContractError("--subject is empty", "give the identifier that your tables have")
     require_place(output)
     observed, simulated = _observed(sets, programme, as_of)
     values = daily_values(observed)
-    write_private(output, day_table(subject, values))
+    write_private(output, as_table(subject, values))
     result = DaysWritten(
         path=output, days=len({each.day for each in values}), values=len(values),
         left_out=observed.left_out, simulated=simulated,
