@@ -142,8 +142,7 @@ def _readable(result: MonitoringRun) -> Group:
         rule = test.rule if test.milestone is None else f"{test.rule} ({test.milestone})"
         who = group_in_words(test.attribute, test.group)
         table.add_row(
-            rule, who, test.side, f"{test.e_value:,.2f}", f"{test.largest:,.2f}",
-            f"{test.needed:,.0f}",
+            rule, who, test.side, f"{test.e_value:,g}", f"{test.largest:,g}", f"{test.needed:,.0f}"
         )  # fmt: skip
     shift, when = result.shift, ""
     if shift.since_week is not None:
