@@ -48,6 +48,11 @@ def last_shown(before: int, now: int) -> int:
     return now if abs(now - before) >= MINIMUM_SHOWN else before
 
 
+def last_shown_of_growing(people: int) -> int:
+    """Return what `last_shown` gives of people who came one by one, and of whom none left."""
+    return people - people % MINIMUM_SHOWN
+
+
 def people_in_words(people: int) -> str:
     """Say a number of people, or of what is theirs, as `rounded_people` lets it be shown."""
     shown = rounded_people(people)
