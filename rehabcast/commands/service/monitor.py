@@ -176,9 +176,7 @@ def _growth(growth: GrowthRun) -> Iterator[str | Table]:
     if not growth.groups:
         return
     yield f"Whom the scope may grow by: {growth.said}."
-    table = Table(
-        "not served", "outcomes due", "e-value", "proposed at", "slowest rule", "proposal"
-    )
+    table = Table("left out", "outcomes due", "e-value", "proposed at", "slowest rule", "proposal")
     for each in growth.groups:
         table.add_row(
             group_in_words(each.attribute, each.group), each.people,
