@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import msgspec
-from service import SUBJECTS, TOKEN, make_bundle, serving
+from service import TOKEN, make_bundle, serving
 
 from contracts.cohort import Cohort
 from features.sequences import training_sequences
@@ -26,6 +26,7 @@ from rehabcast.commands.service.serve import forecast_request
 from training.task import read_task
 
 TASKS = ("stroke-upper-limb", "stroke-gait-speed", "stroke-walking-independence")
+SUBJECTS = 80
 TURNS = int(os.environ.get("REHABCAST_BENCH_TURNS", "60"))
 SERVICE = """
 from datetime import UTC, datetime

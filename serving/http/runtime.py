@@ -289,7 +289,8 @@ def logged(
     )
     if runtime.shadow is not None and question is not None and subject is not None:
         asked = Asked(
-            question=question, task=answer.model.task, subject=subject, tenant=caller.tenant,
+            question=question, task=answer.model.task, champion=answer.model.model_version,
+            was_given=answer.status == "forecast", subject=subject, tenant=caller.tenant,
             actor=caller.name, now=now,
         )  # fmt: skip
         runtime.shadow.ask(asked)
