@@ -10,6 +10,7 @@ from contracts.exercise import codes
 from contracts.vocabulary import vocabulary
 from features.adherence.observed import Observed
 from features.adherence.quality import quality_of
+from features.adherence.symmetry import asymmetry_of, both_sides
 from features.adherence.weeks import adherence_of, exercise_week
 
 
@@ -48,6 +49,10 @@ def _values(observed: Observed, day: date) -> Iterator[tuple[str, float | None]]
     yield codes.SMOOTHNESS, quality.smoothness
     yield codes.IRREGULARITY, quality.irregularity
     yield codes.FATIGUE, quality.fatigue
+    yield codes.TRUNK, quality.trunk_deg
+    pairs = both_sides(done)
+    yield codes.RANGE_ASYMMETRY, asymmetry_of(each.range_deg for each in pairs)
+    yield codes.TIME_ASYMMETRY, asymmetry_of(each.seconds for each in pairs)
 
 
 def _is_plausible(code: str, value: float) -> bool:

@@ -21,6 +21,8 @@ from audits.sequential.state import Act, Decision, Standing, Standings, decide, 
 from contracts.digests import record_digest
 from contracts.groups import people_in_words
 from inference.matching.tables import MonitoringTables
+from rehabcast.evidence.growing import GrowthRun
+from rehabcast.evidence.growing import look as grow
 from rehabcast.evidence.shift import ShiftRun, look
 from rehabcast.evidence.watched import Watched
 from serving.state.evidence.accounts import counted
@@ -88,6 +90,8 @@ class MonitoringRun:
         Binding rules that cannot be tested on what is on record in service.
     shift
         Whether people still come as they came, before any outcome; it only warns.
+    growth
+        Whom the scope may grow by; it only proposes.
     """
 
     model_version: str
@@ -109,6 +113,7 @@ class MonitoringRun:
     foremost: tuple[ShownTest, ...]
     not_tested: tuple[str, ...]
     shift: ShiftRun
+    growth: GrowthRun
 
 
 def sums_of(
@@ -180,9 +185,13 @@ def run(
                 ledger.engine, champion, what, evidence=about, actor=actor, now=now,
                 identities=ledger.identities,
             )  # fmt: skip
+    ended = done and decision.act is Act.SUSPEND
+    growth = grow(
+        store, ledger, version, act=act and serving and not ended, actor=actor, now=now
+    )  # fmt: skip
     return MonitoringRun(
         model_version=version.model_version,
-        in_service=serving and not (done and decision.act is Act.SUSPEND),
+        in_service=serving and not ended,
         awaited=awaited,
         weeks_closed=closed,
         weeks=stand.weeks,
@@ -200,6 +209,7 @@ def run(
         foremost=foremost(stand, version.plan),
         not_tested=not_followed(version.policy),
         shift=shift,
+        growth=growth,
     )
 
 

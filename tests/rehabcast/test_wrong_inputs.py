@@ -238,6 +238,8 @@ exercise train junk --map table.toml --output x
 exercise train nothing --map broken.toml --output missing/x
 exercise enrol junk --map junk --recogniser junk --exercise '' --output x
 exercise enrol missing --map table.toml --recogniser junk --exercise a --output x
+exercise audit junk
+exercise audit nothing --sets missing --map table.toml
 exercise recognise junk --map table.toml --recogniser junk --output x
 exercise recognise folder --map missing --recogniser nothing --output x
 monitor edition nobody --output out

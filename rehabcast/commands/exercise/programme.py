@@ -214,12 +214,18 @@ def send(
         raise ContractError(
             "these sets are SIMULATED: nobody did them", "send what a person has done"
         )
+    values = daily_values(observed)
+    if not values:
+        raise ContractError("there is no value to send" + _left_out(observed), "check the sets")
+    if (first := min(each.day for each in values)) < onset.date():
+        raise ContractError(
+            f"the first value is of {first}, before the onset on {onset.date()}",
+            "correct --onset, or the recordings' clock",
+        )
     observations = [
         {"code": each.code, "value": each.value, "day_since_onset": (each.day - onset.date()).days}
-        for each in daily_values(observed)
+        for each in values
     ]
-    if not observations:
-        raise ContractError("there is no value to send" + _left_out(observed), "check the sets")
     try:
         request = msgspec.convert(
             {
