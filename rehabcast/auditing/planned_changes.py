@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +20,7 @@ from audits.ledger.trail import AUDIT, Entry
 from audits.measure.looks import Earlier
 from audits.measure.prediction_table import KEY
 from contracts.changes.facts import VersionFacts, facts_of
-from contracts.errors import EvidenceMissing
+from contracts.errors import ContractError, EvidenceMissing
 from contracts.naming.model_version import split_version
 from contracts.predictions import CHAMPION, MODEL
 from contracts.scope import Scope
@@ -28,6 +28,7 @@ from contracts.verdict import Outcome, Verdict
 from inference.bundle import Bundle
 from rehabcast.auditing.champion_forecasts import champion_table, with_champion
 from rehabcast.auditing.external_validation import open_external
+from rehabcast.auditing.served_pairs import open_pairs
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import open_description
 from training.registry.model_versions import find
@@ -103,6 +104,7 @@ def planned_line(
     bundle: Bundle,
     predictions: pd.DataFrame,
     champion_predictions: Path | None,
+    served: Path | None,
 ) -> PlannedLine | None:
     """Return the plan in force for a version, and what it replaces; None where there is no plan.
 
@@ -114,24 +116,30 @@ def planned_line(
         The version's prediction table.
     champion_predictions
         A table of the champion's forecasts of other people than those that it was trained on.
+    served
+        A table of both versions in service (`rehabcast.auditing.served_pairs`).
 
     Raises
     ------
     IntegrityError, ContractError
         As `rehabcast.auditing.external_validation.open_external`: under a plan that table counts
-        only as it was signed, made with the champion's bundle, and of people new to it.
+        only as it was signed, made with the champion's bundle, and of people new to it. As
+        `rehabcast.auditing.served_pairs.open_pairs`; or that table is of no use.
     """
     model, _ = split_version(model_version)
     book = read_book(ledger.engine)
     record = book.in_force(model)
     if record is None:
+        _require_use(served, f"{model!r} has no change plan in force")
         return None
     after = facts_of(bundle.manifest, bundle.task, None)
     try:
         champion = ledger.champion(model)
     except EvidenceMissing:
+        _require_use(served, f"no version of {model!r} was in service before")
         return PlannedLine(plan=record.plan, after=after, before=None)
     if book.returns(model, bundle.digest):
+        _require_use(served, f"{model_version} returns to service, and is compared with nobody")
         scope = last_scope(trail, model, bundle.digest)
         before = InService(
             version=champion.model_version, bundle_digest=champion.bundle_digest, returns=True,
@@ -139,7 +147,18 @@ def planned_line(
         )  # fmt: skip
     else:
         before = _before(settings, trail, champion, bundle, predictions, champion_predictions)
+        if served is not None:
+            pairs = open_pairs(
+                settings, served, bundle, champion.model_version, before.bundle_digest
+            )
+            before = replace(before, pairs=pairs)
     return PlannedLine(plan=record.plan, after=after, before=before)
+
+
+def _require_use(served: Path | None, reason: str) -> None:
+    """Refuse a table of people served that nothing would be judged on."""
+    if served is not None:
+        raise ContractError(f"{reason}, so that --served is of no use", "leave --served out")
 
 
 def _before(

@@ -89,9 +89,17 @@ def forecasts_of(
     IntegrityError
         One is not what a service writes.
     """
+    answers = answers_of(connection, model_version, after=after, upto=upto, since=since)
+    return given_in(answers, model_version)
+
+
+def answers_of(
+    connection: sa.Connection, model_version: str, *, after: int = 0, upto: int, since: str = ""
+) -> Iterator[OnRecord]:
+    """Yield the answers of a version, refusals too, as `forecasts_of` its forecasts."""
     query = sa.select(*_ANSWER).where(*_answers(model_version, after, upto, since))
     rows = connection.execute(query.order_by(entry_table.c.sequence), execution_options=_PARTS)
-    return given_in((OnRecord(*row) for row in rows), model_version)
+    return (OnRecord(*row) for row in rows)
 
 
 def given_in(answers: Iterable[OnRecord], model_version: str) -> Iterator[GivenForecast]:
@@ -241,7 +249,14 @@ def _given(
     )
 
 
-def number_of(tenant: str, subject: str, model_version: str) -> int:
-    """Return a person's number in the tables of a version: an order that no outcome can follow."""
-    named = "\0".join((model_version, tenant, subject)).encode("utf-8", "surrogateescape")
+def number_of(tenant: str, subject: str, table: str) -> int:
+    """Return a person's number in a table: an order that no outcome can follow.
+
+    Parameters
+    ----------
+    table
+        What it is of: a version, or a version beside another. Whoever has two tables cannot say
+        who in the one is who in the other.
+    """
+    named = "\0".join((table, tenant, subject)).encode("utf-8", "surrogateescape")
     return int.from_bytes(hashlib.blake2b(named, digest_size=8).digest()) >> 1
