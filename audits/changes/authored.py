@@ -22,9 +22,8 @@ from audits.changes.plan import (
     Who,
 )
 from audits.measure.metric_definitions import SCORE, Better, Unit
-from audits.measure.metrics import Metric
+from audits.measure.metrics import Metric, range_of
 from audits.measure.people import has_person_means
-from audits.sequential.paired import range_of
 from contracts.declarations import read_declaration
 from contracts.errors import ContractError
 from contracts.naming.model_version import model_name

@@ -24,10 +24,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from audits.measure.groups import Grouping
-from audits.measure.metric_definitions import Better, MetricThresholds, Unit
-from audits.measure.metrics import Measure, Metric, addends
+from audits.measure.metric_definitions import Better, MetricThresholds
+from audits.measure.metrics import Measure, addends
 from audits.sequential.betting import growth
-from audits.sequential.hypotheses import ends_of
 from contracts.predictions import CANDIDATE, CHAMPION, MODEL, SUBJECT
 
 Array = NDArray[np.float64]
@@ -55,20 +54,6 @@ class Bounds:
     mean: float
     low: float
     high: float
-
-
-def range_of(metric: Metric, *, points: float, limit: float = 0.0) -> float | None:
-    """Return R: how large a difference of one person can be, or is let to be.
-
-    Parameters
-    ----------
-    points
-        Differences of score points count up to this many beyond the limit.
-    """
-    if metric.definition.unit is Unit.POINTS:
-        return limit + points
-    ends = ends_of(metric)
-    return None if ends is None else ends[1] - ends[0]
 
 
 def worse_by(

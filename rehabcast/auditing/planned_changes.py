@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -11,18 +11,22 @@ import pandas as pd
 from audits.changes.outside import outside_plan
 from audits.changes.plan import ChangePlan
 from audits.changes.wording import outside_in_words
+from audits.judging.further.compared import inside
 from audits.judging.further.under_plan import InService, under_plan
 from audits.judging.policy import Policy
+from audits.judging.rules import rows_of
+from audits.judging.validation import breaks_contract
 from audits.ledger.changes.plans import read_book
 from audits.ledger.ledger import Ledger
 from audits.ledger.records import Champion, champion_of, scope_of
 from audits.ledger.trail import AUDIT, Entry
 from audits.measure.looks import Earlier
 from audits.measure.prediction_table import KEY
+from audits.sequential.in_service import ServedPairs, served_results
 from contracts.changes.facts import VersionFacts, facts_of
 from contracts.errors import ContractError, EvidenceMissing
 from contracts.naming.model_version import split_version
-from contracts.predictions import CHAMPION, MODEL
+from contracts.predictions import CANDIDATE, CHAMPION, MODEL
 from contracts.scope import Scope
 from contracts.verdict import Outcome, Verdict
 from inference.bundle import Bundle
@@ -46,11 +50,14 @@ class PlannedLine:
         What the audited version is; for whom it is served is not known yet.
     before
         The version last in service; None where there was none.
+    pairs
+        Its forecasts in service beside those of its shadow; None without a comparison there.
     """
 
     plan: ChangePlan
     after: VersionFacts
     before: InService | None
+    pairs: ServedPairs | None = None
 
 
 def is_compared(planned: PlannedLine | None) -> bool:
@@ -70,9 +77,17 @@ def held_to_plan(
     """Return a verdict with what was found under the plan in force; unchanged without one."""
     if planned is None:
         return verdict
-    return under_plan(
-        verdict, planned.plan, planned.after, planned.before, predictions, policy, earlier
+    own, scope = rows_of(predictions, CANDIDATE), verdict.scope
+    cohort = own if scope is None else own[inside(own, scope)]
+    of_served = (
+        ()
+        if breaks_contract(verdict.findings)
+        else served_results(planned.plan, cohort, planned.pairs, scope, policy, earlier)
     )
+    return under_plan(
+        verdict, planned.plan, planned.after, planned.before, predictions, policy, earlier,
+        served=None if planned.pairs is None else planned.pairs.comparison, of_served=of_served,
+    )  # fmt: skip
 
 
 def outside_in_plan(planned: PlannedLine | None, verdict: Verdict) -> tuple[str, ...]:
@@ -132,7 +147,7 @@ def planned_line(
     if record is None:
         _require_use(served, f"{model!r} has no change plan in force")
         return None
-    after = facts_of(bundle.manifest, bundle.task, None)
+    after, pairs = facts_of(bundle.manifest, bundle.task, None), None
     try:
         champion = ledger.champion(model)
     except EvidenceMissing:
@@ -151,8 +166,7 @@ def planned_line(
             pairs = open_pairs(
                 settings, served, bundle, champion.model_version, before.bundle_digest
             )
-            before = replace(before, pairs=pairs)
-    return PlannedLine(plan=record.plan, after=after, before=before)
+    return PlannedLine(plan=record.plan, after=after, before=before, pairs=pairs)
 
 
 def _require_use(served: Path | None, reason: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from audits.judging.further.in_service import ServedPairs
+from audits.sequential.in_service import ServedPairs
 from contracts.changes.comparison import ServedComparison
 from contracts.errors import ContractError
 from inference.bundle import Bundle

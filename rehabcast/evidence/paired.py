@@ -15,7 +15,6 @@ from audits.disclosure.cells import Cell
 from audits.disclosure.published import pattern_of
 from audits.disclosure.quantities import quantity_of
 from audits.judging.further.compared import criteria_on
-from audits.judging.further.in_service import ServedPairs, served_results
 from audits.judging.policy import Policy
 from audits.judging.rules import rows_of
 from audits.ledger.audit_entries import earlier_audits
@@ -23,8 +22,9 @@ from audits.ledger.changes.plans import read_book
 from audits.ledger.ledger import Ledger
 from audits.ledger.trail import utc
 from audits.measure.groups import by_attribute, everyone
-from audits.measure.metrics import Measure, Metric
-from audits.sequential.paired import Bounds, bounds, by_group, range_of, worse_by
+from audits.measure.metrics import Measure, Metric, range_of
+from audits.sequential.in_service import ServedPairs, served_results
+from audits.sequential.paired import Bounds, bounds, by_group, worse_by
 from audits.sequential.plan import load_plan
 from contracts.changes.comparison import CriterionResult, ServedComparison
 from contracts.errors import ContractError, EvidenceMissing

@@ -1,20 +1,19 @@
 """A version beside the one last in service, as the change plan of its line asks.
 
 The criteria are judged on forecasts that both versions made of the same people, of those whom the
-new version would be served to: of a cohort, and of people served (`in_service`). A version that was
-trained on more people is so compared on the people whom both have seen, each out of fold.
+new version would be served to; on people served, they are judged in `audits.sequential`. A version
+that was trained on more people is so compared on the people whom both have seen, each out of fold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from audits.changes.plan import ChangePlan, Criterion, ShownOn, Who
 from audits.judging.further.compared import criteria_on, inside, nobody_compared
-from audits.judging.further.in_service import ServedPairs, served_results
 from audits.judging.policy import Policy, Rule
 from audits.judging.rules import apply_rules, rows_of
 from audits.judging.validation import breaks_contract
@@ -24,7 +23,7 @@ from audits.measure.looks import Earlier
 from audits.measure.metric_definitions import Better
 from audits.measure.metrics import available_measures
 from audits.measure.prediction_table import KEY
-from contracts.changes.comparison import CriterionResult, PlanComparison, Shown
+from contracts.changes.comparison import CriterionResult, PlanComparison, ServedComparison, Shown
 from contracts.changes.facts import VersionFacts
 from contracts.predictions import CANDIDATE, CHAMPION, CHANCE, MODEL, REACHED, TRUTH
 from contracts.scope import Scope as Served
@@ -57,8 +56,6 @@ class InService:
         Whether forecasts are left out because their outcome is another one now.
     forecasts
         Its rows beside the candidate's, as `champion`; None of a bundle that returns.
-    pairs
-        Its forecasts in service beside those of its shadow; None without a comparison in service.
     """
 
     version: str
@@ -68,7 +65,6 @@ class InService:
     had_more_people: bool = False
     other_outcomes: bool = False
     forecasts: pd.DataFrame | None
-    pairs: ServedPairs | None = None
 
 
 def under_plan(
@@ -79,6 +75,9 @@ def under_plan(
     predictions: pd.DataFrame,
     policy: Policy,
     earlier: Earlier,
+    *,
+    served: ServedComparison | None = None,
+    of_served: Sequence[CriterionResult] = (),
 ) -> Verdict:
     """Return a verdict with what was found under a plan.
 
@@ -91,6 +90,8 @@ def under_plan(
         The candidate's prediction table.
     policy, earlier
         As in `audits.judging.judge`: its unit and thresholds, and how many attempts came before.
+    served, of_served
+        A comparison in service, and what it found by the criteria on people served.
     """
     after = after.model_copy(update={"scope": verdict.scope})
     change = PlanComparison(plan_digest=plan.digest, after=after)
@@ -99,10 +100,9 @@ def under_plan(
     beside, found = before.forecasts, tuple[CriterionResult, ...]()
     if beside is not None and not breaks_contract(verdict.findings):
         own = rows_of(predictions, CANDIDATE)
-        cohort = own if verdict.scope is None else own[inside(own, verdict.scope)]
         found = (
             *criteria_results(plan, own, beside, verdict.scope, policy, earlier),
-            *served_results(plan, cohort, before.pairs, verdict.scope, policy, earlier),
+            *of_served,
         )
     beside_champion = {
         "champion": before.version,
@@ -113,7 +113,7 @@ def under_plan(
         "fewer_people": before.had_more_people,
         "external_validation": verdict.external is not None,
         "criteria": found,
-        "served": None if before.pairs is None else before.pairs.comparison,
+        "served": served,
     }
     return verdict.model_copy(update={"change": change.model_copy(update=beside_champion)})
 

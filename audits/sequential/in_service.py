@@ -15,8 +15,8 @@ from audits.judging.policy import Policy
 from audits.judging.rules import rows_of
 from audits.measure.groups import EVERYONE, by_attribute
 from audits.measure.looks import Earlier, confidence_at, look_at
-from audits.measure.metrics import Measure, available_measures
-from audits.sequential.paired import by_group, range_of, wealth, worse_by
+from audits.measure.metrics import Measure, available_measures, range_of
+from audits.sequential.paired import by_group, wealth, worse_by
 from contracts.changes.comparison import CriterionResult, ServedComparison, Shown
 from contracts.predictions import CANDIDATE, REACHED, SUBJECT
 from contracts.scope import Scope
