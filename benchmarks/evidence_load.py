@@ -16,7 +16,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -33,53 +34,67 @@ from inference.matching.arrivals import scales
 from inference.out_of_distribution import ReferenceDistribution
 from rehabcast.evidence.running import sums_of
 from rehabcast.evidence.shift import compared_in
+from serving.state.entries import Kind as EntryKind
+from serving.state.entries import canonical
 from serving.state.evidence import arrivals
 from serving.state.evidence.accounts import Account
 from serving.state.evidence.counting import Followed, close_weeks, take_in
-from serving.state.forecast_log import ForecastEntry, append
 from serving.state.store import Store
-from serving.state.tables import observation_table, subject_table
+from serving.state.tables import entry_table, observation_table, subject_table
 from stores.database import write
 from support.repository import UPPER_LIMB, repository_task
 
 COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
 A_PERSON, DAYS, PART = 4, 5 * 365, 5_000
 BEGAN = date(2020, 1, 1)
+TASKS = {task.name: task for task in (repository_task(UPPER_LIMB),)}
 GROUPS = {"sex": ("female", "male"), "age band": ("under 65", "65 and over")}
 
 
-def entry(task: Task, number: int) -> ForecastEntry:
-    """Return one forecast; those of a person are a day apart."""
-    person, again = divmod(number, A_PERSON)
-    day = BEGAN + timedelta(days=person * DAYS * A_PERSON // COUNT)
+@cache
+def content_of(task: str, parity: int) -> str:
+    """Return what entries hold of every other person, with `DAY` and `AGAIN` in place of both."""
     horizons = [
         {
             "weeks": horizon.weeks, "day_after_enrolment": horizon.day,
             "quantiles": {name: 30.0 + n for n, name in enumerate(QUANTILE_COLUMNS)},
-            "milestones": {milestone.name: 0.5 for milestone in task.milestones},
+            "milestones": {milestone.name: 0.5 for milestone in TASKS[task].milestones},
             "last_observation": 20.0, "proportional_recovery": 40.0,
         }
-        for horizon in task.horizons
+        for horizon in TASKS[task].horizons
     ]  # fmt: skip
-    groups = [
-        {"attribute": name, "group": labels[person % 2]} for name, labels in GROUPS.items()
-    ]  # fmt: skip
+    groups = [{"attribute": name, "group": labels[parity]} for name, labels in GROUPS.items()]
     output = {
-        "status": "forecast", "origin_day": again, "as_of": str(day + timedelta(days=again)),
-        "last_score": 20.0, "horizons": horizons, "groups": groups,
+        "status": "forecast", "origin_day": "AGAIN", "as_of": "DAY", "last_score": 20.0,
+        "horizons": horizons, "groups": groups,
     }  # fmt: skip
-    time_of = datetime(day.year, day.month, day.day, 9, tzinfo=UTC) + timedelta(days=again)
-    return ForecastEntry(
-        id=f"{number:032x}", time=time_of.isoformat(), route="forecast", actor="dr", tenant="ward",
-        subject=f"SIMULATED-{person}", model_version="arm/1", bundle_digest="b" * 64,
-        input_digest="i" * 64, output=json.dumps(output),
-    )  # fmt: skip
+    said = json.dumps(output).replace('"AGAIN"', "AGAIN")
+    return canonical({"input_digest": "i" * 64, "output": said})
+
+
+def entry(task: Task, number: int) -> dict[str, object]:
+    """Return one forecast as a row; those of a person are a day apart.
+
+    Its digests are made up, and are in no chain: who counts outcomes reads none.
+    """
+    person, again = divmod(number, A_PERSON)
+    began = BEGAN + timedelta(days=person * DAYS * A_PERSON // COUNT)
+    day = str(began + timedelta(days=again))
+    content = content_of(task.name, person % 2).replace("DAY", day).replace("AGAIN", str(again))
+    details = {"route": "forecast", "model_version": "arm/1", "bundle_digest": "b" * 64}
+    return {
+        "sequence": number + 1, "id": f"{number:032x}", "time": f"{day}T09:00:00+00:00",
+        "kind": EntryKind.FORECAST.value, "tenant": "ward", "actor": "dr",
+        "details": canonical(details), "subject": f"SIMULATED-{person}", "content": content,
+        "salt": "5" * 64, "subject_digest": "d" * 64, "content_digest": "d" * 64,
+        "previous": "p" * 64, "hash": f"{number:064x}",
+    }  # fmt: skip
 
 
 def fill(store: Store, task: Task, numbers: range) -> None:
     """Put forecasts on record, and the outcome of nine in ten people."""
     primary = next(h for h in task.horizons if h.weeks == task.primary_horizon_weeks)
-    append(store, [entry(task, number) for number in numbers])
+    entries = [entry(task, number) for number in numbers]
     people = range(numbers.start // A_PERSON, numbers.stop // A_PERSON)
     rows = [{"tenant": "ward", "subject": f"SIMULATED-{p}", "enrolment_day": 5} for p in people]
     scores = [
@@ -89,6 +104,7 @@ def fill(store: Store, task: Task, numbers: range) -> None:
     ]  # fmt: skip
 
     def action(connection: sa.Connection) -> None:
+        connection.execute(sa.insert(entry_table), entries)
         connection.execute(sa.insert(subject_table), rows)
         connection.execute(sa.insert(observation_table), scores)
 

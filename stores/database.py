@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL, make_url
 
 from contracts.errors import EvidenceMissing, ServiceUnavailable
@@ -165,6 +167,21 @@ def write(engine: sa.Engine, action: Callable[[sa.Connection], T]) -> T:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
         return action(connection)
+
+
+def among(
+    connection: sa.Connection, column: sa.ColumnElement[T], values: Sequence[T]
+) -> sa.ColumnElement[bool]:
+    """Return the condition that a column is one of some values, all of them in one parameter.
+
+    With a parameter for each, making the statement takes longer than the query. A query for them
+    in their place is planned by what PostgreSQL knows of the tables, which is nothing of rows that
+    have just come: for the people of a week it then read everybody for each.
+    """
+    if connection.dialect.name == "postgresql":
+        return column == sa.any_(sa.literal(list(values), postgresql.ARRAY(column.type)))
+    listed = sa.func.json_each(json.dumps(list(values))).table_valued("value")
+    return column.in_(sa.select(listed.c.value))
 
 
 @contextmanager

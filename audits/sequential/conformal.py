@@ -32,7 +32,7 @@ SHARES = np.array([0.15, 0.5, 0.9])
 """Of the wealth: a mean rank of 1/2 + d makes most of it by betting 6 d (a payoff has a mean of 2 d
 and a variance of 1/3), and these are within a factor of 2 of each d from .015 to .3."""
 
-AT_ONCE = 64
+AT_ONCE = 32
 """People compared with each other at once; those before them by counts."""
 
 
@@ -49,21 +49,24 @@ def p_values(level_NQ: Levels, seen_QL: Levels, theta_NQ: Array) -> Array:
         Uniform on [0, 1), independent of all else.
     """
     p_NQ = np.full(level_NQ.shape, np.nan)
-    quantity_Q = np.arange(level_NQ.shape[1])
+    quantities, levels = seen_QL.shape
+    quantity_Q = np.arange(quantities)
     for start in range(0, len(level_NQ), AT_ONCE):
         some = slice(start, start + AT_ONCE)
         level_nQ = level_NQ[some]
         counts_nQ = level_nQ != ABSENT
         place_nQ = np.maximum(level_nQ, 0)
-        # Who came before within the part, whatever the quantity: below the diagonal.
+        # Who came before within the part, whatever the quantity: below the diagonal. Who does not
+        # count is above all levels there, so neither lower than nor equal to who counts.
         before_nn1 = np.tri(len(level_nQ), k=-1, dtype=np.bool_)[:, :, None]
-        mate_nnQ = counts_nQ[None] & before_nn1
-        lower_nQ = (mate_nnQ & (level_nQ[None] < level_nQ[:, None])).sum(axis=1)
-        equal_nQ = (mate_nnQ & (level_nQ[None] == level_nQ[:, None])).sum(axis=1)
+        mate_nQ = np.where(counts_nQ, level_nQ, levels).astype(np.int16)
+        own_n1Q = level_nQ[:, None].astype(np.int16)
+        lower_nQ = ((mate_nQ < own_n1Q) & before_nn1).sum(axis=1, dtype=np.uint8)
+        equal_nQ = ((mate_nQ == own_n1Q) & before_nn1).sum(axis=1, dtype=np.uint8)
         upto_QL = seen_QL.cumsum(axis=1)
         own_nQ = seen_QL[quantity_Q, place_nQ]
-        lower_nQ += upto_QL[quantity_Q, place_nQ] - own_nQ
-        people_nQ = upto_QL[:, -1] + mate_nnQ.sum(axis=1) + 1
+        lower_nQ = upto_QL[quantity_Q, place_nQ] - own_nQ + lower_nQ
+        people_nQ = upto_QL[:, -1] + counts_nQ.cumsum(axis=0) - counts_nQ + 1
         rank_nQ = lower_nQ + theta_NQ[some] * (equal_nQ + own_nQ + 1)
         p_NQ[some] = np.where(counts_nQ, rank_nQ / people_nQ, np.nan)
         np.add.at(
@@ -84,8 +87,13 @@ def growth_of(p_NQ: Array) -> Array:
     # Of |2 p - 1|, which is uniform too.
     apart_NQ = np.where(counts_NQ, 2 * np.abs(high_NQ) - 1, 0.0)
     payoff_NQD = np.stack([high_NQ, -high_NQ, apart_NQ, -apart_NQ], axis=2)
-    added_QDS = np.log1p(payoff_NQD[..., None] * SHARES).sum(axis=0)
-    return np.asarray(added_QDS.reshape(p_NQ.shape[1], -1))
+    added_QDS = np.zeros((*payoff_NQD.shape[1:], len(SHARES)))
+    for start in range(0, len(p_NQ), AT_ONCE):
+        # One after another, as a sum of all of them would be: of many it would leave the cache.
+        added_nQDS = np.log1p(payoff_NQD[start : start + AT_ONCE, ..., None] * SHARES)
+        added_nQDS[0] += added_QDS
+        added_QDS = added_nQDS.sum(axis=0)
+    return added_QDS.reshape(p_NQ.shape[1], -1)
 
 
 def direction_of(growth_K: Array) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -134,8 +134,12 @@ def followed_horizon(forecast: GivenForecast, task: Task) -> Horizon | None:
 
     None where the forecast has neither: it does not count, a later one of the person may.
     """
-    given = {horizon.day for horizon in forecast.horizons}
-    ahead = (h for h in task.horizons if h.weeks >= task.primary_horizon_weeks and h.day in given)
+    return followed_of({horizon.day for horizon in forecast.horizons}, task)
+
+
+def followed_of(days: Collection[int], task: Task) -> Horizon | None:
+    """Return the horizon of `followed_horizon` among those of a forecast, days after enrolment."""
+    ahead = (h for h in task.horizons if h.weeks >= task.primary_horizon_weeks and h.day in days)
     return next(ahead, None)
 
 

@@ -32,6 +32,9 @@ LAST_OBSERVATION, PROPORTIONAL_RECOVERY = "last observation", "proportional reco
 Due = tuple[GivenForecast, Sequence[Horizon]]
 """A forecast, with those of its horizons that are due."""
 
+Columns = dict[str, NDArray[Any]]
+"""Columns of a table by name, (N,) each; of groups the labels."""
+
 _PointOf = Callable[[GivenHorizon], float | None]
 
 
@@ -76,19 +79,17 @@ def monitoring_tables(
             if outcome.score is not None:
                 truth_BH[b, place[horizon.day]] = outcome.score
     row_N, horizon_N = np.nonzero(status_BH != None)  # noqa: E711  (elementwise)
-    keys = _keys(due, row_N, horizon_N, task)
-    became: dict[str, Any] = {
+    became: Columns = {
         columns.STATUS: status_BH[row_N, horizon_N],
-        columns.TRACING_CHANCE: np.nan,
-        columns.DRAWN: False,
-        columns.EARLY_ERROR: np.nan,
+        columns.TRACING_CHANCE: np.full(len(row_N), np.nan),
+        columns.DRAWN: np.zeros(len(row_N), dtype=np.bool_),
+        columns.EARLY_ERROR: np.full(len(row_N), np.nan),
     }
-    follow_up = _with(keys, became)
+    follow_up = _table({**_keys(due, row_N, horizon_N, task), **became}, task)
     observed_N = ~np.isnan(truth_BH[row_N, horizon_N])
-    seen = keys[observed_N].reset_index(drop=True)
     return MonitoringTables(
         predictions=_predictions(
-            seen, due, known, row_N[observed_N], horizon_N[observed_N], truth_BH, task
+            due, known, row_N[observed_N], horizon_N[observed_N], truth_BH, task
         ),
         follow_up=follow_up,
     )
@@ -103,27 +104,37 @@ def _first_of_each_day(due: Sequence[Due]) -> list[Due]:
 
 def _keys(
     due: Sequence[Due], row_N: NDArray[np.int64], horizon_N: NDArray[np.int64], task: Task
-) -> pd.DataFrame:
+) -> Columns:
     forecasts = [forecast for forecast, _ in due]
     days_H = np.array([horizon.day for horizon in task.horizons], dtype=np.int64)
-    keys: dict[str, Any] = {
+    keys: Columns = {
         columns.SUBJECT: np.array([f.number for f in forecasts], dtype=np.int64)[row_N],
         columns.ORIGIN: np.array([f.origin_day for f in forecasts], dtype=np.int64)[row_N],
         columns.HORIZON: days_H[horizon_N],
     }
     for attribute in task.sensitive:
         label_B = np.array([f.groups.get(attribute.name, NOT_RECORDED) for f in forecasts], object)
-        keys[columns.GROUP + attribute.name] = group_column(attribute, label_B[row_N])
-    return pd.DataFrame(keys)
+        keys[columns.GROUP + attribute.name] = label_B[row_N]
+    return keys
 
 
-def _with(rows: pd.DataFrame, more: Mapping[str, Any]) -> pd.DataFrame:
-    """Return rows with further columns, or others of the same name, all put in at once."""
-    return pd.DataFrame({**{str(name): rows[name] for name in rows}, **more}, index=rows.index)
+def _table(of_N: Columns, task: Task) -> pd.DataFrame:
+    """Return columns as a table; pandas takes longest where it is given them one after another."""
+    of_groups = {
+        columns.GROUP + attribute.name: group_column(
+            attribute, of_N[columns.GROUP + attribute.name]
+        )
+        for attribute in task.sensitive
+    }
+    table = pd.DataFrame({**of_N, **of_groups})
+    if len(table):
+        return table
+    # An empty array of labels does not say that they are text.
+    texts = {columns.MODEL, *(name for name, of in of_groups.items() if of.dtype == object)}
+    return table.astype({name: "str" for name in table if name in texts})
 
 
 def _predictions(
-    keys: pd.DataFrame,
     due: Sequence[Due],
     known: Mapping[tuple[str, str], KnownOutcomes],
     row_N: NDArray[np.int64],
@@ -131,46 +142,46 @@ def _predictions(
     truth_BH: NDArray[np.float32],
     task: Task,
 ) -> pd.DataFrame:
+    keys = _keys(due, row_N, horizon_N, task)
     given = [{each.day: each for each in forecast.horizons} for forecast, _ in due]
     days = [horizon.day for horizon in task.horizons]
-    of_N = [given[b][days[h]] for b, h in zip(row_N, horizon_N, strict=True)]
+    of_N = [given[b][days[h]] for b, h in zip(row_N.tolist(), horizon_N.tolist(), strict=True)]
     enrolled_B = np.array(
         [known.get((f.tenant, f.subject), NOTHING_KNOWN).enrolment_day or 0 for f, _ in due],
         dtype=np.float64,
     )
     last_B = np.array([f.horizons[0].last_observation for f, _ in due], dtype=np.float32)
     assessed_B = np.array([f.was_assessed for f, _ in due], dtype=np.bool_)
-    rows = _with(
-        keys,
-        {
-            columns.MODEL: columns.CANDIDATE,
-            columns.DAYS_SINCE_ONSET: enrolled_B[row_N] + keys[columns.ORIGIN].to_numpy(),
-            columns.LAST_SCORE: last_B[row_N].astype(np.float64),
-            columns.TRUTH: truth_BH[row_N, horizon_N].astype(np.float64),
-            **{
-                name: np.array([each.quantiles[name] for each in of_N], dtype=np.float64)
-                for name in columns.QUANTILE_COLUMNS
-            },
-            **{
-                columns.CHANCE + m.name: np.array([e.chances[m.name] for e in of_N], np.float64)
-                for m in task.milestones
-            },
-            **{
-                columns.REACHED + name: was_BH[row_N, horizon_N]
-                for name, was_BH in reached(truth_BH, last_B, task, assessed_B=assessed_B).items()
-            },
+    own: Columns = {
+        **keys,
+        columns.MODEL: np.full(len(row_N), columns.CANDIDATE, dtype=object),
+        columns.DAYS_SINCE_ONSET: enrolled_B[row_N] + keys[columns.ORIGIN],
+        columns.LAST_SCORE: last_B[row_N].astype(np.float64),
+        columns.TRUTH: truth_BH[row_N, horizon_N].astype(np.float64),
+        **{
+            name: np.array([each.quantiles[name] for each in of_N], dtype=np.float64)
+            for name in columns.QUANTILE_COLUMNS
         },
-    )
+        **{
+            columns.CHANCE + m.name: np.array([e.chances[m.name] for e in of_N], np.float64)
+            for m in task.milestones
+        },
+        **{
+            columns.REACHED + name: was_BH[row_N, horizon_N]
+            for name, was_BH in reached(truth_BH, last_B, task, assessed_B=assessed_B).items()
+        },
+    }
     points = {
         LAST_OBSERVATION: _points(given, days, lambda each: each.last_observation),
         PROPORTIONAL_RECOVERY: _points(given, days, lambda each: each.proportional_recovery),
     }
-    beside = [
-        _comparator(rows, name, point_BH, row_N, horizon_N, reached(point_BH, last_B, task))
+    models = [own] + [
+        _comparator(own, name, point_BH, row_N, horizon_N, reached(point_BH, last_B, task))
         for name, point_BH in points.items()
-        if len(rows) and not np.isnan(point_BH[row_N, horizon_N]).any()
+        if len(row_N) and not np.isnan(point_BH[row_N, horizon_N]).any()
     ]
-    return pd.concat([rows, *beside], ignore_index=True)
+    of_all = {name: np.concatenate([of[name] for of in models]) for name in own}
+    return _table(of_all, task)
 
 
 def _points(
@@ -188,20 +199,20 @@ def _points(
 
 
 def _comparator(
-    rows: pd.DataFrame,
+    own: Columns,
     name: str,
     point_BH: NDArray[np.float32],
     row_N: NDArray[np.int64],
     horizon_N: NDArray[np.int64],
     reached_by_point: Mapping[str, NDArray[np.bool_]],
-) -> pd.DataFrame:
+) -> Columns:
     point_N = point_BH[row_N, horizon_N].astype(np.float64)
-    own: dict[str, Any] = {
-        columns.MODEL: name,
+    return {
+        **own,
+        columns.MODEL: np.full(len(row_N), name, dtype=object),
         **dict.fromkeys(columns.QUANTILE_COLUMNS, point_N),
         **{
             columns.CHANCE + milestone: by_BH[row_N, horizon_N].astype(np.float64)
             for milestone, by_BH in reached_by_point.items()
         },
     }
-    return _with(rows, own)

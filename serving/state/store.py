@@ -40,9 +40,9 @@ from serving.state.running_record import (
 from serving.state.tables import (
     EARLIER_TABLE,
     NO_DAY,
+    create_tables,
     entry_table,
     form_table,
-    metadata,
     observation_table,
     of_person,
     probe_table,
@@ -246,7 +246,7 @@ def _create_tables(connection: sa.Connection) -> None:
             " record was one chain, and cannot be read",
             "keep it as it is for the record, and set REHABCAST_STORE_URL to a new one",
         )
-    metadata.create_all(connection)
+    create_tables(connection)
     newest = NEWEST["record"]
     number = connection.execute(sa.select(form_table.c.number)).scalar()
     if number is None:

@@ -210,10 +210,12 @@ followed_table = sa.Table(
     sa.Column("service", sa.String(250), primary_key=True),
     *_person(),
     # Week in which the person's outcome counts, in whole weeks of the proleptic calendar.
-    sa.Column("week", sa.Integer, nullable=False, index=True),
+    sa.Column("week", sa.Integer, nullable=False),
     sa.Column("given_on", sa.String(10), nullable=False),
     # Empty once the outcome was counted.
     sa.Column("forecast", sa.Text, nullable=False),
+    # By week alone, SQLite read everybody of a service to find its next week.
+    sa.Index("service_followed_of_week", "service", "week"),
 )
 """Whose outcome is awaited, and the forecast that it counts for: one a person and service.
 
@@ -271,6 +273,13 @@ PUSHED = (point_table, pushed_day_table, pushed_onset_table)
 
 OF_A_PERSON = (watch_table, decision_table, followed_table, *COMPUTED, *PUSHED)
 """Tables that an erasure empties of a person."""
+
+
+def create_tables(connection: sa.Connection) -> None:
+    """Make the tables that are not there, and what those of an earlier version lack."""
+    metadata.create_all(connection)
+    for index in followed_table.indexes:
+        index.create(connection, checkfirst=True)
 
 
 def of_person(table: sa.Table, tenant: str, subject: str) -> tuple[sa.ColumnElement[bool], ...]:

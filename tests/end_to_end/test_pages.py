@@ -330,10 +330,11 @@ def test_no_page_has_a_barrier_or_needs_scrolling_sideways(
             page.set_viewport_size({"width": width, "height": 900})
             page.goto(address + path)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
-            # Each reading takes a second or two: `make bench NAME=pages` reads all of them.
-            if width == 320 or (path in BOTH_WAYS and language == "en"):
+            # Each reading takes a second or two: `make bench NAME=pages` reads all of them. What another
+            # language can break (direction, names, lengths) shows on the longest pages.
+            if path in BOTH_WAYS or (width == 320 and language == "en"):
                 found[f"{path} {width}"] = barriers(page)
-        if path in BOTH_WAYS:
+        if path in BOTH_WAYS and language == "en":
             page.emulate_media(media="print")
             found[f"{path} in print"] = barriers(page)
             page.emulate_media(media="screen")

@@ -525,6 +525,7 @@ def change_and_reseal(run: Path) -> None:
     manifest.write_text(manifest.read_text("utf-8").replace(before, file_digest(card)), "utf-8")
 
 
+@pytest.mark.soak
 def test_three_hospitals_judge_a_version_together_and_no_row_leaves_any(
     user: Installation, version: str, tmp_path: Path
 ) -> None:

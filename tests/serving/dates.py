@@ -13,5 +13,7 @@ def as_of_today(body: Any, written: str = examples.WRITTEN) -> Any:
     return examples.brought_forward(body, written, datetime.now(UTC).date())
 
 
+# Of the day on which the tests were collected, which may be yesterday: where an answer depends on the day,
+# a test asks `as_of_today` itself.
 BUNDLE, HOOK = as_of_today(examples.BUNDLE), as_of_today(examples.HOOK)
 CONDITION, OBSERVATION = as_of_today(examples.CONDITION), as_of_today(examples.OBSERVATION)

@@ -19,7 +19,14 @@ import msgspec
 import sqlalchemy as sa
 
 from contracts.errors import ContractError
-from serving.state.evidence.reading import OnRecord, Person, contents_of, given_to, length_of
+from serving.state.evidence.reading import (
+    OnRecord,
+    Person,
+    contents_of,
+    first_given_to,
+    given_to,
+    length_of,
+)
 from serving.state.store import Store
 from serving.state.tables import evidence_begun_table, evidence_table, followed_table
 from stores.database import reading, write
@@ -195,11 +202,24 @@ def _take_some(
 def _noted(
     connection: sa.Connection, account: Account, note: Note, after: int, upto: int
 ) -> Iterator[Mapping[Person, Noted]]:
-    """Yield those who count; who does not by one answer may by the next."""
-    waiting = given_to(
+    """Yield those who count; who does not by one answer may by the next.
+
+    Who was yielded must be kept before the next are asked for.
+    """
+    first = first_given_to(
         connection, account.model_version, unless_in=account.name, after=after, upto=upto,
         since=account.since,
     )  # fmt: skip
+    noted = note(connection, first)
+    if noted:
+        yield noted
+    if len(noted) == len(first):
+        return
+    others = given_to(
+        connection, account.model_version, unless_in=account.name, after=after, upto=upto,
+        since=account.since,
+    )  # fmt: skip
+    waiting = {person: numbers[1:] for person, numbers in others.items() if len(numbers) > 1}
     while waiting:
         some = contents_of(connection, [numbers[0] for numbers in waiting.values()])
         if noted := note(connection, some):

@@ -8,6 +8,7 @@ what was forecast and what was missing, the running record what the channels mea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -36,36 +37,36 @@ from inference.matching.arrivals import (
 )
 from serving.state.evidence import accounts
 from serving.state.evidence.accounts import Account, Noted, Sums, week_of
-from serving.state.evidence.known import withdrawn_among
+from serving.state.evidence.known import enrolment_days, withdrawn_among
 from serving.state.evidence.reading import (
     Group,
     OnRecord,
     Person,
+    answers_of,
     at_once,
-    contents_of,
     decoded,
-    given_to,
     labels_of,
     number_of,
 )
 from serving.state.store import Store
-from serving.state.tables import observation_table, seen_table, subject_table
+from serving.state.tables import observation_table, seen_table
+from stores.database import among
 
 Seen = Mapping[str, NDArray[np.int64]]
 """How many came before with each level, (Q, L), by what they are compared within."""
 
 
-class _Horizon(msgspec.Struct):
+class _Horizon(msgspec.Struct, gc=False):
     weeks: int
     quantiles: dict[str, float]
 
 
-class _RestsOn(msgspec.Struct):
+class _RestsOn(msgspec.Struct, gc=False):
     median_wear_hours: float | None
     missing_channels: list[str]
 
 
-class _Answer(msgspec.Struct):
+class _Answer(msgspec.Struct, gc=False):
     """The part of an answer that says who came."""
 
     status: str
@@ -114,12 +115,13 @@ def take_in(store: Store, asked: Asked) -> int:
     account = asked.account
 
     def first_day(connection: sa.Connection, after: int, upto: int) -> date | None:
-        found = given_to(
-            connection, account.model_version, unless_in=account.name, after=after, upto=upto,
-            since=account.since,
-        )  # fmt: skip
-        first = contents_of(connection, [numbers[0] for numbers in found.values()][:1])
-        return datetime.fromisoformat(first[0].time).date() if first else None
+        with closing(
+            answers_of(
+                connection, account.model_version, after=after, upto=upto, since=account.since
+            )
+        ) as answers:
+            first = next(answers, None)
+        return None if first is None else datetime.fromisoformat(first.time).date()
 
     return accounts.take_in(store, account, partial(_came, asked), first_day)
 
@@ -195,22 +197,20 @@ def _means_of(
     connection: sa.Connection, origin_day: Mapping[Person, int], codes: Sequence[str]
 ) -> Iterator[tuple[Person, str, float]]:
     """Yield the mean of each channel over the last days up to a forecast, of who is on record."""
-    values, people = observation_table.c, subject_table.c
+    values = observation_table.c
     together: dict[tuple[str, int], list[str]] = {}
-    for (tenant, subject), day in origin_day.items():
-        together.setdefault((tenant, day), []).append(subject)
-    for (tenant, day), subjects in together.items():
-        last_day = people.enrolment_day + day
+    # Not by a join: PostgreSQL, which knows nothing of rows that have just come, then reads all
+    # values of a tenant for each of its people.
+    for (tenant, subject), enrolled in enrolment_days(connection, origin_day).items():
+        last_day = enrolled + origin_day[tenant, subject]
+        together.setdefault((tenant, last_day), []).append(subject)
+    for (tenant, last_day), subjects in together.items():
         for some in at_once(subjects):
             rows = connection.execute(
                 sa.select(values.subject, values.code, sa.func.avg(values.value))
-                .join(
-                    subject_table,
-                    sa.and_(people.tenant == values.tenant, people.subject == values.subject),
-                )
                 .where(
                     values.tenant == tenant,
-                    values.subject.in_(some),
+                    among(connection, values.subject, some),
                     values.code.in_(codes),
                     values.value.is_not(None),
                     values.day <= last_day,

@@ -7,7 +7,8 @@ time to come (`serving.state.evidence.accounts`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
@@ -23,7 +24,7 @@ from serving.state.evidence.known import known_outcomes
 from serving.state.evidence.reading import (
     OnRecord,
     Person,
-    forecasts_of,
+    answers_of,
     given_in,
     length_of,
 )
@@ -80,10 +81,11 @@ def take_in(store: Store, followed: Followed) -> int:
     """
 
     def first_day(connection: sa.Connection, after: int, upto: int) -> date | None:
-        given = forecasts_of(
-            connection, followed.model_version, after=after, upto=upto, since=followed.since
-        )
-        first = next(given, None)
+        version = followed.model_version
+        with closing(
+            answers_of(connection, version, after=after, upto=upto, since=followed.since)
+        ) as answers:
+            first = next(given_in(answers, version), None)
         return None if first is None else first.given_on
 
     return accounts.take_in(store, followed.account, partial(_awaited, followed), first_day)
@@ -114,7 +116,8 @@ def tables_until(store: Store, followed: Followed, now: date) -> MonitoringTable
     """Return the monitoring tables of every forecast of a version with an outcome that is due."""
     with reading(store.engine) as connection:
         length = length_of(connection)
-        given = list(forecasts_of(connection, followed.model_version, upto=length))
+        version = followed.model_version
+        given = list(given_in(answers_of(connection, version, upto=length), version))
         people = ((each.tenant, each.subject) for each in given)
         known = known_outcomes(connection, people, followed.task)
     due = [
@@ -136,15 +139,13 @@ def _awaited(
     followed: Followed, connection: sa.Connection, some: Sequence[OnRecord]
 ) -> Mapping[Person, Noted]:
     noted = {}
-    for forecast in given_in(some, followed.model_version):
+    for forecast in given_in(some, followed.model_version, followed_by=followed.task):
         horizon = followed_horizon(forecast, followed.task)
-        if horizon is None:
-            continue
-        kept = [each for each in forecast.horizons if each.day == horizon.day]
+        assert horizon is not None  # noqa: S101  (as asked for)
         noted[forecast.tenant, forecast.subject] = Noted(
             week=week_of(due_on(forecast, horizon, followed.grace_days)),
             given_on=forecast.given_on,
-            text=msgspec.json.encode(replace(forecast, horizons=kept)).decode(),
+            text=msgspec.json.encode(forecast).decode(),
         )
     return noted
 

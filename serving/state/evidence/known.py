@@ -12,6 +12,7 @@ from inference.matching.given import KnownOutcomes
 from serving.state.consent import WITHDRAWN
 from serving.state.evidence.reading import Person, at_once
 from serving.state.tables import consent_table, observation_table, subject_table
+from stores.database import among
 
 
 def known_outcomes(
@@ -28,16 +29,12 @@ def known_outcomes(
 def _known_of(
     connection: sa.Connection, tenant: str, subjects: Sequence[str], task: Task
 ) -> dict[Person, KnownOutcomes]:
-    people, values = subject_table.c, observation_table.c
-    enrolled = connection.execute(
-        sa.select(people.subject, people.enrolment_day).where(
-            people.tenant == tenant, people.subject.in_(subjects)
-        )
-    ).all()
+    values = observation_table.c
+    enrolled = _enrolled(connection, tenant, subjects)
     rows = connection.execute(
         sa.select(values.subject, values.code, values.day, values.value).where(
             values.tenant == tenant,
-            values.subject.in_(subjects),
+            among(connection, values.subject, subjects),
             values.code.in_([task.target.code, DEATH, WITHDRAWAL, TRACED]),
         )
     ).all()
@@ -47,10 +44,30 @@ def _known_of(
         by_subject.setdefault(subject, {}).setdefault(code, {})[day] = value
     known = {
         (tenant, subject): _known(day, by_subject.get(subject, {}), task, subject in withdrawn)
-        for subject, day in enrolled
+        for subject, day in enrolled.items()
     }
     unseen = {(tenant, subject): KnownOutcomes(has_withdrawn=True) for subject in withdrawn}
     return unseen | known
+
+
+def enrolment_days(connection: sa.Connection, people: Iterable[Person]) -> dict[Person, int]:
+    """Return the day of enrolment, days since onset, of those of some people who are on record."""
+    return {
+        (tenant, subject): day
+        for tenant, subjects in _by_tenant(people).items()
+        for some in at_once(subjects)
+        for subject, day in _enrolled(connection, tenant, some).items()
+    }
+
+
+def _enrolled(connection: sa.Connection, tenant: str, subjects: Sequence[str]) -> dict[str, int]:
+    columns = subject_table.c
+    rows = connection.execute(
+        sa.select(columns.subject, columns.enrolment_day).where(
+            columns.tenant == tenant, among(connection, columns.subject, subjects)
+        )
+    )
+    return {subject: day for subject, day in rows.all()}
 
 
 def withdrawn_among(connection: sa.Connection, people: Iterable[Person]) -> set[Person]:
@@ -76,7 +93,7 @@ def _withdrawn(connection: sa.Connection, tenant: str, subjects: Sequence[str]) 
         connection.execute(
             sa.select(columns.subject).where(
                 columns.tenant == tenant,
-                columns.subject.in_(subjects),
+                among(connection, columns.subject, subjects),
                 columns.state == WITHDRAWN,
             )
         ).scalars()

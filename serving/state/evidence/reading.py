@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TypeVar
@@ -12,12 +12,14 @@ import msgspec
 import sqlalchemy as sa
 
 from contracts.errors import IntegrityError
-from inference.matching.given import GivenForecast, GivenHorizon
+from contracts.task import Task
+from inference.matching.given import GivenForecast, GivenHorizon, followed_of
 from serving.state.entries import Kind, canonical
 from serving.state.tables import entry_table, followed_table
+from stores.database import among
 
 PEOPLE_AT_ONCE = 300
-"""People asked for in one query: SQLite takes few variables."""
+"""People asked for in one query: the service waits, and a server gives a query few seconds."""
 
 Person = tuple[str, str]
 """Tenant and subject."""
@@ -25,14 +27,15 @@ Person = tuple[str, str]
 T = TypeVar("T")
 
 
-class Group(msgspec.Struct):
+# Nothing of an answer refers back to it: Python need not look for that (a third of taking them in).
+class Group(msgspec.Struct, gc=False):
     """A group of the person, as an answer names it."""
 
     attribute: str
     group: str
 
 
-class _Horizon(msgspec.Struct):
+class _Horizon(msgspec.Struct, gc=False):
     day_after_enrolment: int
     quantiles: dict[str, float]
     milestones: dict[str, float]
@@ -40,7 +43,7 @@ class _Horizon(msgspec.Struct):
     proportional_recovery: float | None = None
 
 
-class _Answer(msgspec.Struct):
+class _Answer(msgspec.Struct, gc=False):
     """The part of an answer that an outcome is compared with."""
 
     status: str
@@ -51,7 +54,7 @@ class _Answer(msgspec.Struct):
     groups: list[Group] = []
 
 
-class _Content(msgspec.Struct):
+class _Content(msgspec.Struct, gc=False):
     output: str
 
 
@@ -76,34 +79,30 @@ class OnRecord:
     content: str
 
 
-def forecasts_of(
-    connection: sa.Connection, model_version: str, *, after: int = 0, upto: int, since: str = ""
-) -> Iterator[GivenForecast]:
-    """Yield the forecasts that a version gave, in the order of the record's entries (after, upto].
-
-    Of people on record by name, not refused, and not before a time (UTC, ISO 8601). What was
-    erased or is past its retention is gone.
-
-    Raises
-    ------
-    IntegrityError
-        One is not what a service writes.
-    """
-    answers = answers_of(connection, model_version, after=after, upto=upto, since=since)
-    return given_in(answers, model_version)
-
-
 def answers_of(
     connection: sa.Connection, model_version: str, *, after: int = 0, upto: int, since: str = ""
-) -> Iterator[OnRecord]:
-    """Yield the answers of a version, refusals too, as `forecasts_of` its forecasts."""
+) -> Generator[OnRecord]:
+    """Yield the answers that a version gave, in the order of the record's entries (after, upto].
+
+    Of people on record by name, and not before a time (UTC, ISO 8601). What was erased or is past
+    its retention is gone. Whoever needs only some closes it: a server keeps its place meanwhile.
+    """
     query = sa.select(*_ANSWER).where(*_answers(model_version, after, upto, since))
-    rows = connection.execute(query.order_by(entry_table.c.sequence), execution_options=_PARTS)
-    return (OnRecord(*row) for row in rows)
+    query = query.order_by(entry_table.c.sequence)
+    with connection.execute(query, execution_options=_PARTS) as rows:
+        for row in rows:
+            yield OnRecord(*row)
 
 
-def given_in(answers: Iterable[OnRecord], model_version: str) -> Iterator[GivenForecast]:
+def given_in(
+    answers: Iterable[OnRecord], model_version: str, followed_by: Task | None = None
+) -> Iterator[GivenForecast]:
     """Yield the forecasts among answers, without those that were refused.
+
+    Parameters
+    ----------
+    followed_by
+        Where given, only those by which a person counts for it, with that horizon alone.
 
     Raises
     ------
@@ -112,10 +111,35 @@ def given_in(answers: Iterable[OnRecord], model_version: str) -> Iterator[GivenF
     """
     for each in answers:
         answer = decoded(each, _answer)
-        if answer.horizons and answer.origin_day is not None:
-            yield _given(
-                each.tenant, each.subject, each.time, answer, answer.origin_day, model_version
-            )
+        horizons = answer.horizons
+        if followed_by is not None:
+            days = {horizon.day_after_enrolment for horizon in horizons}
+            counts = followed_of(days, followed_by)
+            horizons = [h for h in horizons if counts and h.day_after_enrolment == counts.day]
+        if horizons and answer.origin_day is not None:
+            yield _given(each, answer, answer.origin_day, horizons, model_version)
+
+
+def first_given_to(
+    connection: sa.Connection, model_version: str, *, unless_in: str, after: int, upto: int,
+    since: str,
+) -> list[OnRecord]:  # fmt: skip
+    """Return the first answer of a version to each person in the entries (after, upto].
+
+    Parameters
+    ----------
+    unless_in
+        An account whose people are left out.
+    """
+    entry = entry_table.c
+    first = (
+        sa.select(sa.func.min(entry.sequence))
+        .where(*_answers(model_version, after, upto, since), ~_is_in(unless_in))
+        .group_by(entry.tenant, entry.subject)
+        .correlate(None)
+    )
+    query = sa.select(*_ANSWER).where(entry.sequence.in_(first)).order_by(entry.sequence)
+    return [OnRecord(*row) for row in connection.execute(query).all()]
 
 
 def given_to(
@@ -129,18 +153,10 @@ def given_to(
     unless_in
         An account whose people are left out.
     """
-    entry, noted = entry_table.c, followed_table.c
-    known = (
-        sa.select(sa.literal(1))
-        .where(
-            noted.service == unless_in, noted.tenant == entry.tenant, noted.subject == entry.subject
-        )
-        .correlate(entry_table)
-        .exists()
-    )
+    entry = entry_table.c
     rows = connection.execute(
         sa.select(entry.tenant, entry.subject, entry.sequence)
-        .where(*_answers(model_version, after, upto, since), ~known)
+        .where(*_answers(model_version, after, upto, since), ~_is_in(unless_in))
         .order_by(entry.sequence)
     )
     found: dict[Person, list[int]] = {}
@@ -155,7 +171,7 @@ def contents_of(connection: sa.Connection, sequences: Sequence[int]) -> list[OnR
         OnRecord(*row)
         for some in at_once(sequences)
         for row in connection.execute(
-            sa.select(*_ANSWER).where(entry_table.c.sequence.in_(some))
+            sa.select(*_ANSWER).where(among(connection, entry_table.c.sequence, some))
         )
     ]  # fmt: skip
     return sorted(found, key=lambda each: each.sequence)
@@ -210,6 +226,19 @@ def _answers(
     )
 
 
+def _is_in(account: str) -> sa.ColumnElement[bool]:
+    """Return the condition that an entry is about somebody who counts in an account already."""
+    entry, noted = entry_table.c, followed_table.c
+    return (
+        sa.select(sa.literal(1))
+        .where(
+            noted.service == account, noted.tenant == entry.tenant, noted.subject == entry.subject
+        )
+        .correlate(entry_table)
+        .exists()
+    )
+
+
 def length_of(connection: sa.Connection) -> int:
     """Return the number of the record's last entry."""
     return connection.execute(sa.select(sa.func.max(entry_table.c.sequence))).scalar() or 0
@@ -222,15 +251,16 @@ def at_once(people: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 def _given(
-    tenant: str, subject: str, time: str, answer: _Answer, origin_day: int, model_version: str
-) -> GivenForecast:
+    on_record: OnRecord, answer: _Answer, origin_day: int, horizons: Iterable[_Horizon],
+    model_version: str,
+) -> GivenForecast:  # fmt: skip
     # Without a date of onset the forecast is of a day no later than that on which it was given.
-    given_on = datetime.fromisoformat(time).date()
+    given_on = datetime.fromisoformat(on_record.time).date()
     asked = answer.as_of or given_on
     return GivenForecast(
-        tenant=tenant,
-        subject=subject,
-        number=number_of(tenant, subject, model_version),
+        tenant=on_record.tenant,
+        subject=on_record.subject,
+        number=number_of(on_record.tenant, on_record.subject, model_version),
         given_on=given_on,
         origin_day=origin_day,
         enrolled_on=asked - timedelta(days=origin_day),
@@ -244,7 +274,7 @@ def _given(
                 last_observation=each.last_observation,
                 proportional_recovery=each.proportional_recovery,
             )
-            for each in answer.horizons
+            for each in horizons
         ],
     )
 

@@ -73,6 +73,18 @@ def test_one_bet_on_one_person_is_arithmetic_and_nobody_adds_nothing() -> None:
     assert direction_of(growth_QK[0]) == "higher"
 
 
+@pytest.mark.parametrize("people", [0, 1, AT_ONCE, AT_ONCE + 1, 3 * AT_ONCE + 7])
+def test_people_added_in_parts_are_those_added_at_once_to_the_last_bit(people: int) -> None:
+    rng = np.random.default_rng(people)
+    p_NQ = rng.random((people, 3))
+    p_NQ[rng.random(p_NQ.shape) < 0.3] = np.nan
+    high_NQ = np.where(np.isnan(p_NQ), 0.0, 2 * p_NQ - 1)
+    apart_NQ = np.where(np.isnan(p_NQ), 0.0, 2 * np.abs(high_NQ) - 1)
+    payoff_NQD = np.stack([high_NQ, -high_NQ, apart_NQ, -apart_NQ], axis=2)
+    whole_QDS = np.log1p(payoff_NQD[..., None] * SHARES).sum(axis=0)
+    assert growth_of(p_NQ).tobytes() == whole_QDS.tobytes()
+
+
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_each_direction_is_named(direction: str) -> None:
     rng = np.random.default_rng(4)

@@ -15,7 +15,7 @@ from features.simulate.scenario import Disparity, Scenario
 from features.simulate.therapy import Therapy
 
 QUANTILES = list(columns.QUANTILE_COLUMNS)
-PAIRS = 100
+PAIRS = 60
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import Question, input_digest
 from serving.formats.cds.hooks import SERVICE
 from serving.formats.fhir.record import record_of
-from serving.http import handlers
+from serving.http import examples, handlers
 from serving.http.examples import OBSERVATIONS, RECORD
 from serving.http.middleware import RequestMiddleware
 from serving.http.shutdown import Shutdown
@@ -32,7 +32,7 @@ from serving.state.consent import Consents
 from serving.state.forecast_log import ForecastLog
 from serving.state.store import Store
 from tests.refusals import same_as_kept
-from tests.serving.dates import BUNDLE, HOOK
+from tests.serving.dates import BUNDLE, HOOK, as_of_today
 
 TOKEN = "a-token-of-the-tests"  # noqa: S105
 SHORT = {**RECORD, "explain": False}
@@ -149,7 +149,7 @@ def test_a_withdrawn_model_forecasts_nothing_and_shows_why(service: Service) -> 
 
 
 def test_each_forecast_is_on_record_as_it_was_given(service: Service, served: ServedModel) -> None:
-    ask, answers = service.ask, []
+    ask, answers, written_today = service.ask, [], as_of_today(examples.BUNDLE)
     answers.append(ask("/v1/forecast", SHORT).json())
     assert ask("/v1/observations", {**RECORD, "subject": "P-2"}).json() == {
         "subject": "P-2", "sent": 3, "on_record": 3,
@@ -157,7 +157,7 @@ def test_each_forecast_is_on_record_as_it_was_given(service: Service, served: Se
     two = ask("/v1/forecasts", {"requests": [{"subject": "P-2", "explain": False}, SHORT]}).json()
     answers += two["answers"]
     answers.append(
-        ask("/v1/forecast", {"subject": "P-3", "bundle": BUNDLE, "explain": False}).json()
+        ask("/v1/forecast", {"subject": "P-3", "bundle": written_today, "explain": False}).json()
     )
     *_, fourth = entries = [row for row in service.on_record() if row.kind == "forecast"]
     assert [row.id for row in entries] == [answer["forecast_id"] for answer in answers]
@@ -174,7 +174,7 @@ def test_each_forecast_is_on_record_as_it_was_given(service: Service, served: Se
         seconds = (datetime.now(UTC) - datetime.fromisoformat(row.time)).total_seconds()
         assert -1 <= seconds < 600
         assert answer["reasons"] is None
-    record = record_of([BUNDLE], served.bundle.task)
+    record = record_of([written_today], served.bundle.task)
     question = Question(
         subject="P-3",
         enrolment_day=10,

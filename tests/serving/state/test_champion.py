@@ -52,7 +52,7 @@ def load(server: Any, threads: int, answers: list[httpx.Response]) -> Iterator[N
             stop.set()
 
 
-@pytest.mark.parametrize("swaps", [8, pytest.param(50, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("swaps", [4, pytest.param(50, marks=pytest.mark.soak)])
 def test_swaps_under_load_give_no_error_and_no_mixed_answer(
     swaps: int,
     serve: Any,

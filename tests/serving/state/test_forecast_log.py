@@ -44,7 +44,7 @@ def entry(number: int, *, days_ago: int = 0) -> ForecastEntry:
 def test_two_workers_append_to_one_log(
     serve: Any, until_ready: Any, bundle_folder: Path, tmp_path: Path, own_database: str
 ) -> None:
-    requests = 120
+    requests = 60
     with serve(tmp_path, bundle_folder, workers=2, store=own_database) as server:
         assert until_ready(server), server.log
         # The first is ready while the other may still start.

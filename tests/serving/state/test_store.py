@@ -112,19 +112,19 @@ def test_a_store_from_before_the_chain_is_refused_and_left_as_it_is(tmp_path: Pa
     engine.dispose()
 
 
-@pytest.mark.parametrize(
-    "code", sorted(code for code, entry in vocabulary().items() if entry.is_numeric)
-)
-def test_no_value_beyond_what_its_code_can_have_is_put_on_record(code: str, tmp_path: Path) -> None:
+def test_no_value_beyond_what_its_code_can_have_is_put_on_record(tmp_path: Path) -> None:
     """Whoever stores it: on record it would hide what alerts should say."""
-    entry = vocabulary()[code]
-    assert entry.low is not None
-    assert entry.high is not None
-    day = None if entry.kind is Kind.PERSON else 12
+    numeric = {code: entry for code, entry in vocabulary().items() if entry.is_numeric}
+    right: list[Observation] = []
+    assert len(numeric) > 100
     with closing(Store(f"sqlite:///{tmp_path / 'service.db'}")) as store:
-        for value in (entry.low - 1, entry.high + 1):
-            wrong = Observation(code=code, day_since_onset=day, value=value)
-            with pytest.raises(ForecastRefused, match=code):
-                store.add("ward", "P", 10, [wrong], actor="dr", now=NOW)
-        right = Observation(code=code, day_since_onset=day, value=entry.high)
-        assert store.add("ward", "P", 10, [right], actor="dr", now=NOW) == 1
+        for code, entry in sorted(numeric.items()):
+            assert entry.low is not None
+            assert entry.high is not None
+            day = None if entry.kind is Kind.PERSON else 12
+            for value in (entry.low - 1, entry.high + 1):
+                wrong = Observation(code=code, day_since_onset=day, value=value)
+                with pytest.raises(ForecastRefused, match=code):
+                    store.add("ward", "P", 10, [wrong], actor="dr", now=NOW)
+            right.append(Observation(code=code, day_since_onset=day, value=entry.high))
+        assert store.add("ward", "P", 10, right, actor="dr", now=NOW) == len(right)

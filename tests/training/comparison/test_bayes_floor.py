@@ -20,7 +20,7 @@ from training.models.boosted import boosted_quantiles
 from training.predictions import prediction_table
 from training.scores import skill
 
-TRAINED, HELD_OUT = 400, 110
+TRAINED, HELD_OUT = 400, 70
 
 
 @pytest.fixture(scope="module")

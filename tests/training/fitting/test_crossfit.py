@@ -61,8 +61,15 @@ def test_every_subject_is_forecast_by_a_network_that_was_trained_without_them(
     assert not np.array_equal(again.out_of_fold_BHQ[~same_fold], fitted.out_of_fold_BHQ[~same_fold])
 
 
-@pytest.mark.parametrize("joined", [WEIGHTS, FORECASTS])
-@pytest.mark.parametrize("folds", [3, 4])
+@pytest.mark.parametrize(
+    ("folds", "joined"),
+    [
+        (3, WEIGHTS),
+        (4, FORECASTS),
+        pytest.param(3, FORECASTS, marks=pytest.mark.soak),
+        pytest.param(4, WEIGHTS, marks=pytest.mark.soak),
+    ],
+)
 def test_what_is_judged_is_joined_like_what_is_served_from_those_who_never_saw_the_person(
     batch: SequenceBatch,
     task: Task,

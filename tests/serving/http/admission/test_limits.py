@@ -97,7 +97,7 @@ def test_what_one_caller_may_ask_for_at_once_leaves_room_for_others(
     server: Any, signers: Any
 ) -> None:
     """More slow forecasts of one caller than there are slots for one; another one is answered."""
-    slow = msgspec.json.encode({"requests": [RECORD] * 16})
+    slow = msgspec.json.encode({"requests": [RECORD] * 8})
     head, body = request_of(server, slow)
     head = head.replace(b"/v1/forecast", b"/v1/forecasts")
     with ExitStack() as stack:

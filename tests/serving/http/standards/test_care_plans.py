@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,14 @@ from tests.serving.http.standards.shapes import PATIENT, condition, patient, sco
 from tests.serving.http.standards.test_fhir import FHIR, references, resolved
 
 ROUTE, JSON_ROUTE = "/v1/fhir/whatif", "/v1/whatif"
-TODAY = datetime.now(UTC).date()
+
+
+def today() -> date:
+    return datetime.now(UTC).date()
 
 
 def day(after: int) -> str:
-    return (TODAY + timedelta(days=after)).isoformat()
+    return (today() + timedelta(days=after)).isoformat()
 
 
 def sessions() -> list[dict[str, Any]]:
@@ -75,10 +78,15 @@ def care_plan(*activities: Any, title: str = "more", **more: Any) -> dict[str, A
     }  # fmt: skip
 
 
-MORE = care_plan(
-    activity(7, 60, end=27), activity(3, 60, start=28), title="four weeks of more"
-)  # fmt: skip
-NONE = care_plan(activity(1, 0), title="a pause")
+def more_therapy() -> dict[str, Any]:
+    parts = (activity(7, 60, end=27), activity(3, 60, start=28))
+    return care_plan(*parts, title="four weeks of more")
+
+
+def a_pause() -> dict[str, Any]:
+    return care_plan(activity(1, 0), title="a pause")
+
+
 MORE_AS_JSON = {
     "name": "four weeks of more",
     "parts": [
@@ -133,7 +141,7 @@ def chances(assessment: dict[str, Any], code: str) -> list[float]:
 
 
 def test_a_care_plan_and_the_same_plan_as_json_give_the_same_numbers(seen_all: Any) -> None:
-    answer = ask(seen_all, MORE, NONE)
+    answer = ask(seen_all, more_therapy(), a_pause())
     assert answer.status_code == 200, answer.text
     content = answer.json()
     asked = {
@@ -156,7 +164,7 @@ def test_a_care_plan_and_the_same_plan_as_json_give_the_same_numbers(seen_all: A
 
 
 def test_the_answer_is_drafts_that_say_of_what_kind_they_are(seen_all: Any) -> None:
-    content = ask(seen_all, MORE).json()
+    content = ask(seen_all, more_therapy()).json()
     Bundle.model_validate(content)
     (draft,), (assessment,) = drafts(content), of_kind(content, "RiskAssessment")
     CarePlan.model_validate(draft)
@@ -174,7 +182,7 @@ def test_the_answer_is_drafts_that_say_of_what_kind_they_are(seen_all: Any) -> N
         assert all(limit in said for limit in LIMITS)
     assert resolved(content, assessment["basedOn"]["reference"]) == draft
     assert resolved(content, draft["supportingInfo"][0]["reference"]) == assessment
-    assert resolved(content, draft["basedOn"][0]["reference"])["title"] == MORE["title"]
+    assert resolved(content, draft["basedOn"][0]["reference"])["title"] == more_therapy()["title"]
     for reference in references(content):
         resolved(content, reference)
     (made,) = of_kind(content, "Provenance")
@@ -183,10 +191,10 @@ def test_the_answer_is_drafts_that_say_of_what_kind_they_are(seen_all: Any) -> N
 
 
 def test_a_draft_that_is_sent_again_asks_the_same(seen_all: Any) -> None:
-    first = ask(seen_all, MORE).json()
+    first = ask(seen_all, more_therapy()).json()
     (draft,) = drafts(first)
     # A patient without an address has another one in each Bundle.
-    again = ask(seen_all, {**draft, "subject": MORE["subject"]}).json()
+    again = ask(seen_all, {**draft, "subject": more_therapy()["subject"]}).json()
     risks = [of_kind(each, "RiskAssessment")[0]["prediction"] for each in (first, again)]
     assert risks[0] == risks[1]
 
@@ -196,7 +204,7 @@ def test_of_a_plan_that_nobody_alike_had_no_number_is_given(
 ) -> None:
     served = with_doses(treated, 100, bin0=0)
     with closing(Application(tmp_path, served)) as application:
-        content = ask(application, MORE, NONE).json()
+        content = ask(application, more_therapy(), a_pause()).json()
     more, none = of_kind(content, "RiskAssessment")
     assert (more["status"], none["status"]) == ("preliminary", "cancelled")
     assert "prediction" not in none
@@ -205,7 +213,7 @@ def test_of_a_plan_that_nobody_alike_had_no_number_is_given(
 
 
 def test_the_operation_answers_alike(seen_all: Any) -> None:
-    bundle = searchset(*record(), MORE)
+    bundle = searchset(*record(), more_therapy())
     parameters = {
         "resourceType": "Parameters", "parameter": [{"name": "bundle", "resource": bundle}],
     }  # fmt: skip
@@ -221,7 +229,7 @@ def test_a_simulated_model_says_so(treated: ServedModel, tmp_path: Path) -> None
     with closing(Application(tmp_path, with_doses(treated, 100))) as application:
         plain = application.ask("/v1/fhir/forecast", searchset(*record()), Content_Type=FHIR)
         (forecast,) = of_kind(plain.json(), "RiskAssessment")
-        content = ask(application, MORE).json()
+        content = ask(application, more_therapy()).json()
     for resource in (*drafts(content), *of_kind(content, "RiskAssessment")):
         said = {note["text"] for note in resource["note"]}
         audited = [n["text"] for n in forecast["note"] if "SIMULATED" in n["text"]]
@@ -302,15 +310,15 @@ def test_what_cannot_be_read_is_one_problem_with_its_place_and_what_to_do(
 def test_no_plan_and_another_patients_plan_are_refused(seen_all: Any) -> None:
     none = ask(seen_all)
     assert (none.status_code, "0 CarePlans" in none.text) == (422, True)
-    other = ask(seen_all, {**MORE, "subject": {"reference": "Patient/somebody"}})
+    other = ask(seen_all, {**more_therapy(), "subject": {"reference": "Patient/somebody"}})
     assert (other.status_code, "several patients" in other.text) == (422, True)
-    twice = ask(seen_all, MORE, {**MORE, "id": "again"})
+    twice = ask(seen_all, more_therapy(), {**more_therapy(), "id": "again"})
     assert (twice.status_code, "same title" in twice.text) == (422, True)
     assert all(row for row in seen_all.on_record("forecast"))
 
 
 def test_a_model_that_reads_no_therapy_says_so(application: Any) -> None:
-    example = examples_of(TODAY)[ROUTE]
+    example = examples_of(today())[ROUTE]
     answer = application.ask(ROUTE, example, Content_Type=FHIR)
     assert (answer.status_code, answer.json()["resourceType"]) == (422, "OperationOutcome")
     assert "reads no therapy" in answer.text
@@ -357,7 +365,7 @@ def test_a_plan_is_the_same_as_care_plan_and_as_json(parts: Any) -> None:
             )  # fmt: skip
         written.append(Part(hours=hours, days=None if last else days))
         begins += days
-    (found,) = care_plans_of(searchset(*record(), care_plan(*activities)), TODAY)
+    (found,) = care_plans_of(searchset(*record(), care_plan(*activities)), today())
     read = [Part(hours=part.hours_a_week, days=part.days) for part in found.plan.parts]
     plans = [Plan(name="p", parts=tuple(each)) for each in (read, written)]
     for plan in plans:
@@ -377,9 +385,9 @@ def test_a_plan_that_began_earlier_is_read_from_the_forecasts_day_on() -> None:
     plan = care_plan(
         activity(7, 60, start=-20, end=9), activity(3, 60, start=10), period={"start": day(-20)}
     )
-    (found,) = care_plans_of(searchset(*record(), plan), TODAY)
+    (found,) = care_plans_of(searchset(*record(), plan), today())
     assert [(part.hours_a_week, part.days) for part in found.plan.parts] == [
         ({"therapy": 7.0}, 10), ({"therapy": 3.0}, None),
     ]  # fmt: skip
     with pytest.raises(ForecastRefused, match="what is done"):
-        care_plans_of(searchset(*record(), plan), TODAY - timedelta(days=21))
+        care_plans_of(searchset(*record(), plan), today() - timedelta(days=21))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -31,10 +32,11 @@ from serving.state.forecast_log import ForecastEntry, append
 from serving.state.privacy import erase, forget
 from serving.state.store import Store
 from serving.state.tables import followed_table
-from stores.database import reading
+from stores.database import reading, write
 
 BEGAN = date(2026, 1, 3)
 VERSION = "arm/1"
+(OF_WEEK,) = (index.name for index in followed_table.indexes)
 
 
 def answer_of(task: Task, name: str, median: float, day: date) -> str:
@@ -282,3 +284,36 @@ def test_weeks_counted_one_a_transaction_or_all_in_one_are_the_same(
             assert close_weeks(store, followed(task), date(2027, 12, 1), sums) == 2
             found.append(counted(store, VERSION))
     assert found[0] == found[1]
+
+
+def test_a_week_costs_no_more_however_many_were_counted_before(tmp_path: Path, task: Task) -> None:
+    """In steps of SQLite's machine: by the clock a shared machine would decide."""
+    steps = []
+    for counted_before in (10, 2000):
+        url = f"sqlite:///{tmp_path / f'{counted_before}.db'}"
+        with closing(Store(url, make=True)) as store:
+            # As a store of an earlier version is: the next opening makes what it lacks.
+            write(store.engine, lambda c: c.execute(sa.text(f"DROP INDEX {OF_WEEK}")))
+        with closing(Store(url, make=True)) as store:
+            append(store, [forecast(task, 0, "P", BEGAN)])
+            take_in(store, followed(task))
+            rows = [
+                {
+                    "service": VERSION, "tenant": "ward", "subject": f"Q{n}", "week": 1,
+                    "given_on": "2020-01-01", "forecast": "",
+                }
+                for n in range(counted_before)
+            ]  # fmt: skip
+            write(store.engine, lambda c, rows=rows: c.execute(sa.insert(followed_table), rows))
+            steps.append(0)
+            with store.engine.connect() as connection:
+                inner = connection.connection.dbapi_connection
+            assert isinstance(inner, sqlite3.Connection)
+
+            def step() -> int:
+                steps[-1] += 1
+                return 0
+
+            inner.set_progress_handler(step, 1)
+            assert close_weeks(store, followed(task), date(2027, 12, 1), sums) == 1
+    assert steps[1] < 1.5 * steps[0]
