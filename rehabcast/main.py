@@ -37,7 +37,7 @@ with without_collection():
         people,
         policy,
     )
-    from rehabcast.commands.changes import plan
+    from rehabcast.commands.changes import plan, retrain
     from rehabcast.commands.demo import demo
     from rehabcast.commands.exercise import audit as exercise_audit
     from rehabcast.commands.exercise import groups, programme, recordings
@@ -79,6 +79,7 @@ app.command()(audit.audit)
 app.add_typer(federate.app, name="federate")
 app.add_typer(policy.app, name="policy")
 app.add_typer(plan.app, name="plan")
+app.command()(retrain.retrain)
 app.command()(governance.approve)
 app.command()(governance.promote)
 app.command()(governance.revoke)

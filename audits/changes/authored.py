@@ -12,9 +12,18 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from audits.changes.plan import ChangePlan, Criterion, PlannedChange, RetrainWhen, Rollback, Who
+from audits.changes.plan import (
+    ChangePlan,
+    Criterion,
+    PlannedChange,
+    RetrainWhen,
+    Rollback,
+    ShownOn,
+    Who,
+)
 from audits.measure.metric_definitions import SCORE, Better, Unit
-from audits.measure.metrics import Metric
+from audits.measure.metrics import Metric, range_of
+from audits.measure.people import has_person_means
 from contracts.declarations import read_declaration
 from contracts.errors import ContractError
 from contracts.naming.model_version import model_name
@@ -54,6 +63,12 @@ class _Criterion(Criterion):
             and self.worse_by_at_most >= 1,
             "of this metric nobody can say which of two versions is worse, forecast by forecast;"
             f" use one of {', '.join(COMPARED)}": self.metric not in COMPARED,
+            "on people served each person counts once, by the primary horizon: leave each_horizon"
+            " out": self.shown_on is ShownOn.SERVED and self.each_horizon,
+            "on people served each person needs a number of their own; use one of"
+            f" {', '.join(OF_PEOPLE_SERVED)}": self.shown_on is ShownOn.SERVED
+            and self.metric in COMPARED
+            and self.metric not in OF_PEOPLE_SERVED,
         }
         if found := [fault for fault, is_present in faults.items() if is_present]:
             raise ValueError(f"{self.metric}, {self.who}: {'; '.join(found)}")
@@ -74,6 +89,14 @@ OF_EACH_PERSON = tuple(
     metric for metric in COMPARED if metric not in {Metric.AUROC, Metric.POSITIVE_PREDICTIVE_VALUE}
 )
 """Of these a difference for everyone lies between those of the groups."""
+
+
+OF_PEOPLE_SERVED = tuple(
+    metric
+    for metric in OF_EACH_PERSON
+    if has_person_means(metric) and range_of(metric, points=1.0) is not None
+)
+"""Of these each person whom both versions forecast has a number of each, within a known range."""
 
 
 class _RetrainWhen(RetrainWhen):
@@ -131,8 +154,8 @@ class _Plan(ChangePlan):
                 continue
             for other in self.criteria:
                 if (
-                    (other.metric, other.who, other.attributes)
-                    == (criterion.metric, Who.EACH_GROUP, None)
+                    (other.metric, other.shown_on, other.who, other.attributes)
+                    == (criterion.metric, criterion.shown_on, Who.EACH_GROUP, None)
                     and other.each_horizon is criterion.each_horizon
                     and other.worse_by_at_most < criterion.worse_by_at_most
                 ):
@@ -146,7 +169,9 @@ class _Plan(ChangePlan):
 
 def _same(one: Criterion, other: Criterion) -> bool:
     """Return whether two criteria limit the same number of the same group."""
-    if (one.metric, one.who, one.each_horizon) != (other.metric, other.who, other.each_horizon):
+    if (one.metric, one.who, one.each_horizon, one.shown_on) != (
+        other.metric, other.who, other.each_horizon, other.shown_on
+    ):  # fmt: skip
         return False
     if one.attributes is None or other.attributes is None:
         return True

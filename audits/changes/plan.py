@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from audits.measure.metric_definitions import Unit
 from audits.measure.metrics import Metric
@@ -56,6 +57,15 @@ class Who(StrEnum):
     EACH_GROUP = "each group"
 
 
+class ShownOn(StrEnum):
+    """On whose forecasts a criterion is judged."""
+
+    COHORT = "cohort"
+    """Out of fold, on the people of the cohort that both versions know."""
+    SERVED = "people served"
+    """As given: the champion's to care, the later version's as its shadow."""
+
+
 class Criterion(_Strict):
     """By how much a later version may be worse than the one in service, shown by a one-sided bound.
 
@@ -67,6 +77,8 @@ class Criterion(_Strict):
         Everyone at once, or each group of these audited attributes (None: of all).
     each_horizon
         Whether each horizon is judged on its own.
+    shown_on
+        Whose forecasts are compared.
     worse_by_at_most
         The limit of worsening, in the metric's unit; 0 asks for no worsening.
     confidence
@@ -81,11 +93,22 @@ class Criterion(_Strict):
     who: Who
     attributes: tuple[str, ...] | None = None
     each_horizon: bool = False
+    shown_on: ShownOn = ShownOn.COHORT
     worse_by_at_most: float
     confidence: float = 0.95
     minimum_people: int = 8
     minimum_events: int = 8
     rationale: str
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_declared(
+        self, serialize: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        """Write a criterion as before there were shadows: digests of plans stay."""
+        record: dict[str, Any] = serialize(self)
+        if self.shown_on is ShownOn.COHORT:
+            record.pop("shown_on", None)
+        return record
 
 
 class RetrainWhen(_Strict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audits.changes.outside import NotMet, NotPlanned, NotValidated, Outside
-from audits.changes.plan import Criterion, Who
+from audits.changes.plan import Criterion, ShownOn, Who
 from audits.measure.groups import EVERYONE
 from audits.measure.metric_definitions import Unit
 from contracts.changes.comparison import CriterionResult, Shown
@@ -58,12 +58,15 @@ def criterion_in_words(criterion: Criterion) -> str:
     else:
         who = f"each group by {', '.join(criterion.attributes)}"
     when = ", at each horizon" if criterion.each_horizon else ""
+    if criterion.shown_on is ShownOn.SERVED:
+        when = ", beside it in service"
     limit = (
         "no worse" if criterion.worse_by_at_most == 0 else f"worse by at most {_amount(criterion)}"
     )
     return (
         f"{criterion.metric}, {who}{when}: {limit} than the version in service"
-        f" ({100 * criterion.confidence:g} % one-sided bound)"
+        f" ({100 * criterion.confidence:g} % one-sided bound"
+        f"{', however often one looks' if criterion.shown_on is ShownOn.SERVED else ''})"
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from audits.measure.metric_definitions import DEFINITIONS, Definition, MetricThresholds, Rows
+from audits.measure.metric_definitions import DEFINITIONS, Definition, MetricThresholds, Rows, Unit
 from contracts.errors import ContractError
 from contracts.predictions import CHANCE, HORIZON, REACHED, REFUSED
 
@@ -69,6 +69,27 @@ class Measure:
     def name(self) -> str:
         """Name in findings, such as `false-negative rate: important gain`."""
         return self.metric.value if self.milestone is None else f"{self.metric}: {self.milestone}"
+
+
+def ends_of(metric: Metric) -> tuple[float, float] | None:
+    """Return the lowest and highest number of one person by a metric; None where there are none."""
+    if metric.definition.unit is Unit.SHARE or metric is Metric.BRIER_SCORE:
+        return 0.0, 1.0
+    return (-1.0, 1.0) if metric is Metric.CALIBRATION_IN_THE_LARGE else None
+
+
+def range_of(metric: Metric, *, points: float, limit: float = 0.0) -> float | None:
+    """Return R: how large a difference of one person can be, or is let to be.
+
+    Parameters
+    ----------
+    points
+        Differences of score points count up to this many beyond the limit.
+    """
+    if metric.definition.unit is Unit.POINTS:
+        return limit + points
+    ends = ends_of(metric)
+    return None if ends is None else ends[1] - ends[0]
 
 
 def milestones(table: pd.DataFrame) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from audits.judging.policy import Policy, Rule
 from audits.measure.disparity import Direction, Scope, Statistic
 from audits.measure.groups import EVERYONE
 from audits.measure.metric_definitions import Unit
-from audits.measure.metrics import Metric
+from audits.measure.metrics import ends_of
 from audits.measure.people import has_person_means
 from contracts.predictions import CHAMPION
 from contracts.vocabulary import NOT_RECORDED
@@ -81,13 +81,6 @@ def hypotheses(
         How far beyond the limit a difference in score points counts.
     """
     return (*_of_rules(policy, groups, milestones, points), *_of_losses(policy, groups))
-
-
-def ends_of(metric: Metric) -> tuple[float, float] | None:
-    """Return the lowest and highest number of one person by a metric; None where there are none."""
-    if metric.definition.unit is Unit.SHARE or metric is Metric.BRIER_SCORE:
-        return 0.0, 1.0
-    return (-1.0, 1.0) if metric is Metric.CALIBRATION_IN_THE_LARGE else None
 
 
 def is_followed(rule: Rule) -> bool:

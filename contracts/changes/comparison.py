@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from contracts.changes.facts import VersionFacts
 
@@ -45,6 +46,40 @@ class CriterionResult(BaseModel):
     result: Shown
 
 
+class ServedComparison(BaseModel):
+    """Forecasts of a shadow and the champion for the same people in service, with their outcomes.
+
+    Parameters
+    ----------
+    pairs_digest
+        SHA-256 of the signed table of pairs; empty in the table itself.
+    champion_bundle_digest, bundle_digest
+        Whose forecasts: the version's in service, and its shadow's.
+    record_head
+        The service's record when it was read: the hash of its last entry.
+    made_at, made_by
+        When (UTC, ISO 8601) and by whom.
+    monitoring_plan
+        Digest of the plan that says when an outcome is due.
+    points
+        Differences in score points beyond a limit count up to this many.
+    simulated
+        Whether the people are.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pairs_digest: str = ""
+    champion_bundle_digest: str
+    bundle_digest: str
+    record_head: str
+    made_at: str
+    made_by: str
+    monitoring_plan: str
+    points: float
+    simulated: bool
+
+
 class PlanComparison(BaseModel):
     """A version beside the one in service, under the change plan of its line.
 
@@ -68,6 +103,8 @@ class PlanComparison(BaseModel):
         Whether forecasts are left out of the comparison because their outcome has changed since.
     criteria
         What was found by the plan's criteria.
+    served
+        The comparison in service that criteria on people served were judged on; None without one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -82,3 +119,14 @@ class PlanComparison(BaseModel):
     other_outcomes: bool = False
     external_validation: bool = False
     criteria: tuple[CriterionResult, ...] = ()
+    served: ServedComparison | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_there(
+        self, serialize: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        """Write a comparison as before there were shadows, where there is none."""
+        record: dict[str, Any] = serialize(self)
+        if self.served is None:
+            record.pop("served", None)
+        return record

@@ -1,25 +1,14 @@
-"""Prediction tables of other cohorts: signed where they are made, verified where they count.
-
-What a table is about stands in the file itself (metadata of the Parquet file), so one signature
-covers forecasts, model, cohort and how many of its people the model was trained on.
-"""
+"""Prediction tables of other cohorts: signed where they are made, verified where they count."""
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
-from pydantic import ValidationError
 
 from audits.judging.further.external import ExternalTable
-from audits.ledger.signing import SIGNATURE, sign, verify
 from contracts.cohort import Cohort
 from contracts.errors import ContractError
 from contracts.predictions import (
@@ -33,8 +22,8 @@ from contracts.predictions import (
 )
 from contracts.verdict import ExternalValidation
 from inference.bundle import Bundle, BundleDescription
+from rehabcast.auditing.signed_tables import read_stated, write_stated
 from rehabcast.settings import Settings
-from rehabcast.signed_artifacts import signing_key, trusted_keys
 
 METADATA = b"rehabcast.auditing.external_validation"
 MAKE_AGAIN = "make it with `rehabcast evaluate`, and keep its signature beside it"
@@ -100,13 +89,7 @@ def write_signed(
         overlap=int((relations == Relation.TRAINED_ON).sum()),
         new=int((relations == Relation.NEW).sum()),
     )
-    content = pa.Table.from_pandas(table, preserve_index=False)
-    own = {METADATA: validation.model_dump_json().encode("utf-8")}
-    pq.write_table(
-        content.replace_schema_metadata({**(content.schema.metadata or {}), **own}), output
-    )
-    sign(output, output.with_name(output.name + SIGNATURE), signing_key(settings))
-    digest = hashlib.sha256(output.read_bytes()).hexdigest()
+    digest = write_stated(settings, table, validation, METADATA, output)
     return validation.model_copy(update={"predictions_digest": digest})
 
 
@@ -124,30 +107,19 @@ def open_external(
         validation of this one: simulated people for a model of real ones, or nobody whom it was
         not trained on.
     """
-    if not file.is_file():
-        raise ContractError(f"{file.name} cannot be read", "check the path and its permissions")
-    with TemporaryDirectory() as temporary:
-        # A copy, so that what is judged is what was verified.
-        copy = Path(shutil.copy(file, temporary))
-        signature = file.with_name(file.name + SIGNATURE)
-        verify(copy, signature, trusted_keys(settings))
-        content = copy.read_bytes()
+    refusal = ContractError(
+        f"{file.name}: not a prediction table that says which cohort it is of", MAKE_AGAIN
+    )
+    validation, rows, digest = read_stated(settings, file, ExternalValidation, METADATA, refusal)
     try:
-        table = pq.read_table(pa.BufferReader(content))
-        stated = (table.schema.metadata or {})[METADATA]
-        validation = ExternalValidation.model_validate_json(stated)
-        rows = table.to_pandas()
         forecasts, questions = forecasts_of(rows), questions_of(rows)
         is_new = forecasts[RELATION] == Relation.NEW
         asked_new = (rows.loc[rows[MODEL] == ASKED, RELATION] == Relation.NEW).reset_index(
             drop=True
         )
-    except (pa.ArrowException, ValidationError, KeyError) as error:
-        raise ContractError(
-            f"{file.name}: not a prediction table that says which cohort it is of", MAKE_AGAIN
-        ) from error
+    except KeyError as error:
+        raise refusal from error
     _check(file.name, validation, bundle)
-    digest = hashlib.sha256(content).hexdigest()
     return ExternalTable(
         validation=validation.model_copy(update={"predictions_digest": digest}),
         forecasts=forecasts[is_new].reset_index(drop=True),

@@ -11,23 +11,28 @@ import pandas as pd
 from audits.changes.outside import outside_plan
 from audits.changes.plan import ChangePlan
 from audits.changes.wording import outside_in_words
+from audits.judging.further.compared import inside
 from audits.judging.further.under_plan import InService, under_plan
 from audits.judging.policy import Policy
+from audits.judging.rules import rows_of
+from audits.judging.validation import breaks_contract
 from audits.ledger.changes.plans import read_book
 from audits.ledger.ledger import Ledger
 from audits.ledger.records import Champion, champion_of, scope_of
 from audits.ledger.trail import AUDIT, Entry
 from audits.measure.looks import Earlier
 from audits.measure.prediction_table import KEY
+from audits.sequential.in_service import ServedPairs, served_results
 from contracts.changes.facts import VersionFacts, facts_of
-from contracts.errors import EvidenceMissing
+from contracts.errors import ContractError, EvidenceMissing
 from contracts.naming.model_version import split_version
-from contracts.predictions import CHAMPION, MODEL
+from contracts.predictions import CANDIDATE, CHAMPION, MODEL
 from contracts.scope import Scope
 from contracts.verdict import Outcome, Verdict
 from inference.bundle import Bundle
 from rehabcast.auditing.champion_forecasts import champion_table, with_champion
 from rehabcast.auditing.external_validation import open_external
+from rehabcast.auditing.served_pairs import open_pairs
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import open_description
 from training.registry.model_versions import find
@@ -45,11 +50,14 @@ class PlannedLine:
         What the audited version is; for whom it is served is not known yet.
     before
         The version last in service; None where there was none.
+    pairs
+        Its forecasts in service beside those of its shadow; None without a comparison there.
     """
 
     plan: ChangePlan
     after: VersionFacts
     before: InService | None
+    pairs: ServedPairs | None = None
 
 
 def is_compared(planned: PlannedLine | None) -> bool:
@@ -69,9 +77,17 @@ def held_to_plan(
     """Return a verdict with what was found under the plan in force; unchanged without one."""
     if planned is None:
         return verdict
-    return under_plan(
-        verdict, planned.plan, planned.after, planned.before, predictions, policy, earlier
+    own, scope = rows_of(predictions, CANDIDATE), verdict.scope
+    cohort = own if scope is None else own[inside(own, scope)]
+    of_served = (
+        ()
+        if breaks_contract(verdict.findings)
+        else served_results(planned.plan, cohort, planned.pairs, scope, policy, earlier)
     )
+    return under_plan(
+        verdict, planned.plan, planned.after, planned.before, predictions, policy, earlier,
+        served=None if planned.pairs is None else planned.pairs.comparison, of_served=of_served,
+    )  # fmt: skip
 
 
 def outside_in_plan(planned: PlannedLine | None, verdict: Verdict) -> tuple[str, ...]:
@@ -103,6 +119,7 @@ def planned_line(
     bundle: Bundle,
     predictions: pd.DataFrame,
     champion_predictions: Path | None,
+    served: Path | None,
 ) -> PlannedLine | None:
     """Return the plan in force for a version, and what it replaces; None where there is no plan.
 
@@ -114,24 +131,30 @@ def planned_line(
         The version's prediction table.
     champion_predictions
         A table of the champion's forecasts of other people than those that it was trained on.
+    served
+        A table of both versions in service (`rehabcast.auditing.served_pairs`).
 
     Raises
     ------
     IntegrityError, ContractError
         As `rehabcast.auditing.external_validation.open_external`: under a plan that table counts
-        only as it was signed, made with the champion's bundle, and of people new to it.
+        only as it was signed, made with the champion's bundle, and of people new to it. As
+        `rehabcast.auditing.served_pairs.open_pairs`; or that table is of no use.
     """
     model, _ = split_version(model_version)
     book = read_book(ledger.engine)
     record = book.in_force(model)
     if record is None:
+        _require_use(served, f"{model!r} has no change plan in force")
         return None
-    after = facts_of(bundle.manifest, bundle.task, None)
+    after, pairs = facts_of(bundle.manifest, bundle.task, None), None
     try:
         champion = ledger.champion(model)
     except EvidenceMissing:
+        _require_use(served, f"no version of {model!r} was in service before")
         return PlannedLine(plan=record.plan, after=after, before=None)
     if book.returns(model, bundle.digest):
+        _require_use(served, f"{model_version} returns to service, and is compared with nobody")
         scope = last_scope(trail, model, bundle.digest)
         before = InService(
             version=champion.model_version, bundle_digest=champion.bundle_digest, returns=True,
@@ -139,7 +162,17 @@ def planned_line(
         )  # fmt: skip
     else:
         before = _before(settings, trail, champion, bundle, predictions, champion_predictions)
-    return PlannedLine(plan=record.plan, after=after, before=before)
+        if served is not None:
+            pairs = open_pairs(
+                settings, served, bundle, champion.model_version, before.bundle_digest
+            )
+    return PlannedLine(plan=record.plan, after=after, before=before, pairs=pairs)
+
+
+def _require_use(served: Path | None, reason: str) -> None:
+    """Refuse a table of people served that nothing would be judged on."""
+    if served is not None:
+        raise ContractError(f"{reason}, so that --served is of no use", "leave --served out")
 
 
 def _before(

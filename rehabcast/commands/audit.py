@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from contracts.groups import MINIMUM_SHOWN, is_few
-from contracts.verdict import Outcome, Verdict
+from contracts.verdict import Verdict
 from rehabcast.commands.learning.mitigation import run_mitigation
 from rehabcast.commands.learning.training import ConfigOption, VersionArgument
+from rehabcast.commands.verdict_table import verdict_table
 from rehabcast.output import INLINE, AsJson, emit, stderr_console
 from rehabcast.settings import Settings
 
@@ -72,6 +71,13 @@ def audit(
             " what outcomes showed of it stands in for too little evidence. Repeatable."
         ),
     ] = None,
+    served: Annotated[
+        Path | None,
+        typer.Option(
+            help="The version's signed table beside the champion (`rehabcast monitor compare`), for"
+            " what the change plan asks to be shown on people served."
+        ),
+    ] = None,
     policy: Annotated[
         Path | None,
         typer.Option(
@@ -116,6 +122,7 @@ def audit(
         champion_predictions=champion_predictions,
         external=external,
         proposals=proposal or (),
+        served=served,
         policy_file=policy,
     )
     emit(result, verdict_table(result.verdict), as_json=as_json)
@@ -171,6 +178,7 @@ def run_audit(
     champion_predictions: Path | None = None,
     external: Path | None = None,
     proposals: Sequence[int] = (),
+    served: Path | None = None,
     policy_file: Path | None = None,
 ) -> AuditResult:
     """Judge a version's out-of-fold predictions; sign the report, and record the verdict."""
@@ -212,7 +220,7 @@ def run_audit(
     questions = None if table.questions.empty else former.counted(table.questions)
     follow_up = former.follow_up(settings, version, bundle.manifest.follow_up_digest)
     planned = planned_line(
-        settings, ledger, trail, model_version, bundle, predictions, champion_predictions
+        settings, ledger, trail, model_version, bundle, predictions, champion_predictions, served
     )
     earlier = earlier_audits(trail, model_version, bundle.digest)
     champion, champion_digest, beside = beside_champion(
@@ -278,21 +286,3 @@ def run_audit(
         not_compared=former.not_read,
         other_outcomes=None if is_few(left_out) else left_out,
     )
-
-
-def verdict_table(verdict: Verdict) -> Table:
-    """Return what holds the verdict back; or, when it passes, each binding rule and its groups."""
-    binding = [f for f in verdict.findings if f.binding]
-    not_passed = [f for f in binding if f.outcome is not Outcome.PASS]
-    label = " (SIMULATED cohort)" if verdict.simulated else ""
-    title = f"Audit of {verdict.model_version}: {verdict.outcome}{label}"
-    caption = f"{len(binding)} of {len(verdict.findings)} findings bind; the report lists all"
-    if not_passed:
-        table = Table("outcome", "what holds it back", title=title, caption=caption)
-        for finding in not_passed:
-            table.add_row(str(finding.outcome), finding.reason)
-        return table
-    table = Table("binding rule", "findings that pass", title=title, caption=caption)
-    for rule, count in Counter(finding.rule for finding in binding).items():
-        table.add_row(rule, str(count))
-    return table

@@ -20,7 +20,7 @@ from contracts.cohort import CODE, ENROLMENT, NUMBER, SUBJECT, TIME, Cohort
 from contracts.task import Task
 from rehabcast.auditing.decisions import run_approval, run_promotion
 from rehabcast.cohort_table import cohort_table, valid_cohort
-from rehabcast.commands.audit import run_audit, verdict_table
+from rehabcast.commands.audit import run_audit
 from rehabcast.commands.learning.training import (
     SHIPPED_TASKS,
     TaskOption,
@@ -36,6 +36,7 @@ from rehabcast.commands.service.serve import (
     running_service,
     serve,
 )
+from rehabcast.commands.verdict_table import verdict_table
 from rehabcast.output import stderr_console, stdout_console
 from rehabcast.settings import Settings
 

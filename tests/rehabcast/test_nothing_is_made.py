@@ -21,7 +21,7 @@ NEEDS = {
         "approve arm/1 --role governance --reason r", "revoke arm --reason r",
         "rollback arm --to-epoch 1 --reason r", "ledger verify", "ledger show", "ledger head x.json",
         "ledger mirror", "backup there/copy --without store", "monitor run arm",
-        "monitor edition arm --output board",
+        "monitor edition arm --output board", "monitor compare arm/2", "retrain arm --cohort nowhere",
     ),
     "service's record": (
         "record verify", "record forget --days 1", "record head y.json",

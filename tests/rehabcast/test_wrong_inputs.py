@@ -243,6 +243,16 @@ exercise audit junk
 exercise audit nothing --sets missing --map table.toml
 exercise recognise junk --map table.toml --recogniser junk --output x
 exercise recognise folder --map missing --recogniser nothing --output x
+monitor compare arm
+monitor compare nobody/1
+monitor compare arm/01
+monitor compare arm/2 --output junk/out.parquet
+audit arm/1 --served junk
+retrain nobody --cohort COHORT
+retrain arm --cohort junk
+retrain arm --cohort COHORT --config junk
+retrain arm --cohort COHORT --seed -1
+retrain arm --cohort COHORT --without missing
 monitor edition nobody --output out
 monitor edition arm --output junk --month 2025-13
 record decisions --tenant ''

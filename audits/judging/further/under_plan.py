@@ -1,30 +1,31 @@
 """A version beside the one last in service, as the change plan of its line asks.
 
 The criteria are judged on forecasts that both versions made of the same people, of those whom the
-new version would be served to. A version that was trained on more people is so compared on the
-people whom both have seen, each out of fold.
+new version would be served to; on people served, they are judged in `audits.sequential`. A version
+that was trained on more people is so compared on the people whom both have seen, each out of fold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from audits.changes.plan import ChangePlan, Criterion, Who
+from audits.changes.plan import ChangePlan, Criterion, ShownOn, Who
+from audits.judging.further.compared import criteria_on, inside, nobody_compared
 from audits.judging.policy import Policy, Rule
 from audits.judging.rules import apply_rules, rows_of
 from audits.judging.validation import breaks_contract
 from audits.measure.disparity import Direction, Scope, Statistic
-from audits.measure.groups import EVERYONE, by_attribute
+from audits.measure.groups import by_attribute
 from audits.measure.looks import Earlier
 from audits.measure.metric_definitions import Better
 from audits.measure.metrics import available_measures
 from audits.measure.prediction_table import KEY
-from contracts.changes.comparison import CriterionResult, PlanComparison, Shown
+from contracts.changes.comparison import CriterionResult, PlanComparison, ServedComparison, Shown
 from contracts.changes.facts import VersionFacts
-from contracts.predictions import CANDIDATE, CHAMPION, CHANCE, GROUP, MODEL, REACHED, TRUTH
+from contracts.predictions import CANDIDATE, CHAMPION, CHANCE, MODEL, REACHED, TRUTH
 from contracts.scope import Scope as Served
 from contracts.verdict import Finding, Outcome, Verdict
 
@@ -74,6 +75,9 @@ def under_plan(
     predictions: pd.DataFrame,
     policy: Policy,
     earlier: Earlier,
+    *,
+    served: ServedComparison | None = None,
+    of_served: Sequence[CriterionResult] = (),
 ) -> Verdict:
     """Return a verdict with what was found under a plan.
 
@@ -86,19 +90,20 @@ def under_plan(
         The candidate's prediction table.
     policy, earlier
         As in `audits.judging.judge`: its unit and thresholds, and how many attempts came before.
+    served, of_served
+        A comparison in service, and what it found by the criteria on people served.
     """
     after = after.model_copy(update={"scope": verdict.scope})
     change = PlanComparison(plan_digest=plan.digest, after=after)
     if before is None:
         return verdict.model_copy(update={"change": change})
-    beside = before.forecasts
-    found = (
-        ()
-        if beside is None or breaks_contract(verdict.findings)
-        else criteria_results(
-            plan, rows_of(predictions, CANDIDATE), beside, verdict.scope, policy, earlier
+    beside, found = before.forecasts, tuple[CriterionResult, ...]()
+    if beside is not None and not breaks_contract(verdict.findings):
+        own = rows_of(predictions, CANDIDATE)
+        found = (
+            *criteria_results(plan, own, beside, verdict.scope, policy, earlier),
+            *of_served,
         )
-    )
     beside_champion = {
         "champion": before.version,
         "champion_bundle_digest": before.bundle_digest,
@@ -108,6 +113,7 @@ def under_plan(
         "fewer_people": before.had_more_people,
         "external_validation": verdict.external is not None,
         "criteria": found,
+        "served": served,
     }
     return verdict.model_copy(update={"change": change.model_copy(update=beside_champion)})
 
@@ -120,7 +126,7 @@ def criteria_results(
     policy: Policy,
     earlier: Earlier,
 ) -> tuple[CriterionResult, ...]:
-    """Judge every criterion of a plan; nothing where both versions forecast nobody in common.
+    """Judge the criteria on a cohort; nothing where both versions forecast nobody in common.
 
     Parameters
     ----------
@@ -129,14 +135,14 @@ def criteria_results(
     scope
         For whom the candidate would be served; None for everyone.
     """
-    served = candidate if scope is None else candidate[_inside(candidate, scope)]
+    served = candidate if scope is None else candidate[inside(candidate, scope)]
     both = _both(served, champion)
     if both.empty:
         return ()
-    compared = rows_of(both, CANDIDATE)
+    compared, numbered = rows_of(both, CANDIDATE), criteria_on(plan, ShownOn.COHORT)
     rules = {
         rule: number
-        for number, criterion in enumerate(plan.criteria)
+        for number, criterion in numbered.items()
         for rule in _rules(number, criterion, compared)
     }
     number_of = {rule.name: number for rule, number in rules.items()}
@@ -151,16 +157,7 @@ def criteria_results(
         for finding in applied.findings
         if finding.rule in number_of
     ]
-    return (*found, *_nobody_compared(plan, served, found))
-
-
-def _inside(table: pd.DataFrame, scope: Served) -> pd.Series[bool]:
-    """Return which rows are of people in scope."""
-    columns = [str(name) for name in table.columns if str(name).startswith(GROUP)]
-    names = [name.removeprefix(GROUP) for name in columns]
-    rows = table[columns].astype(str).itertuples(index=False, name=None)
-    is_inside = [not scope.outside(dict(zip(names, labels, strict=True))) for labels in rows]
-    return pd.Series(is_inside, index=table.index, dtype=bool)
+    return (*found, *nobody_compared(numbered, served, found))
 
 
 def _both(candidate: pd.DataFrame, champion: pd.DataFrame) -> pd.DataFrame:
@@ -251,31 +248,3 @@ def _result(
         horizon_day=finding.horizon_day,
         result=SHOWN[finding.outcome],
     )
-
-
-def _nobody_compared(
-    plan: ChangePlan, served: pd.DataFrame, found: list[CriterionResult]
-) -> Iterator[CriterionResult]:
-    """Yield the groups who would be served, and of whom no forecast could be compared."""
-    attributes = by_attribute(served)
-    for number, criterion in enumerate(plan.criteria):
-        if criterion.who is Who.EVERYONE:
-            continue
-        compared = {(r.axis, r.group) for r in found if r.criterion == number}
-        audited = {grouping.axis for grouping in attributes}
-        for axis in criterion.attributes or ():
-            if axis not in audited:
-                yield _not_shown(number, criterion, axis, EVERYONE)
-        for grouping in attributes:
-            if criterion.attributes is not None and grouping.axis not in criterion.attributes:
-                continue
-            for group in () if grouping.is_constant else grouping.labels_G:
-                if (grouping.axis, group) not in compared:
-                    yield _not_shown(number, criterion, grouping.axis, group)
-
-
-def _not_shown(number: int, criterion: Criterion, axis: str, group: str) -> CriterionResult:
-    return CriterionResult(
-        criterion=number, measure=criterion.metric, axis=axis, group=group,
-        result=Shown.NOT_SHOWN,
-    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -58,6 +59,13 @@ SeedOption = Annotated[
         min=0,
         max=4_000_000,
         help="Seed of every random number; by default that of --config, or 0.",
+    ),
+]
+WithoutOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="File of people who must not be in it, one a line, as `record withdrawn` prints"
+        " them: a cohort that has one is refused."
     ),
 ]
 VersionArgument = Annotated[
@@ -121,13 +129,7 @@ def train(
     model: Annotated[str, typer.Option("--model", help="Name to register under.")],
     config: ConfigOption = None,
     pretrain_on: PretrainOption = None,
-    without: Annotated[
-        Path | None,
-        typer.Option(
-            help="File of people who must not be in it, one a line, as `record withdrawn` prints"
-            " them: a cohort that has one is refused."
-        ),
-    ] = None,
+    without: WithoutOption = None,
     engine: EngineOption = Engine.LOCAL,
     ray_address: RayAddress = None,
     seed: SeedOption = None,
@@ -185,8 +187,15 @@ def train_candidate(
     parameters: TrainingConfig,
     pretrain_on: Cohort | None = None,
     cluster: RayCluster | None = None,
+    facts: Mapping[str, str] | None = None,
 ) -> TrainingResult:
-    """Train with a progress bar, register the candidate and sign its bundle."""
+    """Train with a progress bar, register the candidate and sign its bundle.
+
+    Parameters
+    ----------
+    facts
+        What else is put on record with the run, by name.
+    """
     from rehabcast.auditing.data_changes import since_champion
     from rehabcast.auditing.overlap import people_key
     from rehabcast.signed_artifacts import log_explanation_quality, sign_bundle
@@ -221,7 +230,10 @@ def train_candidate(
             advance=advance,
             people_key=key,
             seen=seen,
-            facts={f"data_{name}": text for name, text in asdict(changes).items() if text},
+            facts={
+                **{f"data_{name}": text for name, text in asdict(changes).items() if text},
+                **(facts or {}),
+            },
             tell=announce,
             tell_better=better.extend,
         )

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Group
+from rich.markup import escape
 from rich.table import Table
 
 from contracts.errors import ContractError
-from rehabcast.output import AsJson, emit, require_place
+from rehabcast.output import AsJson, emit, require_place, stderr_console
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
     from audits.report.monthly.content import Edition
     from rehabcast.evidence.growing import GrowthRun
+    from rehabcast.evidence.paired import ShadowComparison
     from rehabcast.evidence.running import MonitoringRun
 
 app = typer.Typer(
@@ -75,6 +77,54 @@ def run(
         write_metrics(result, metrics, now)
     track_run(settings, result)
     emit(result, _readable(result), as_json=as_json)
+
+
+@app.command()
+def compare(
+    version: Annotated[str, typer.Argument(metavar="MODEL_VERSION", help="NAME/N, of a shadow.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Also write the signed table of pairs (Parquet), for `audit --served`."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a shadow with the champion on the same people; look as often as you like."""
+    from rehabcast.commands.service.record import opened
+    from rehabcast.evidence.paired import compare as compare_pairs
+    from rehabcast.identity import actor_of, open_ledger
+
+    settings = Settings()
+    if output is not None:
+        require_place(output)
+    with closing(open_ledger(settings)) as ledger, opened(settings) as store:
+        found = compare_pairs(
+            settings, store, ledger, version, actor=actor_of(settings, ledger),
+            now=datetime.now(UTC), output=output,
+        )  # fmt: skip
+    emit(found, _readable_comparison(found), as_json=as_json)
+    if output is not None and not as_json:
+        stderr_console.print(
+            f"Next: rehabcast audit {escape(version)} --served {escape(str(output))}"
+        )
+
+
+def _readable_comparison(found: ShadowComparison) -> Group:
+    from audits.judging.wording import group_in_words
+
+    table = Table("worse by", "for", "people", "difference", "95 % bounds, at every look")
+    for each in found.differences:
+        held_back = each.difference is None
+        table.add_row(
+            each.metric, group_in_words(each.attribute, each.group), each.people,
+            "held back" if held_back else f"{each.difference:+.2f}",
+            "" if held_back else f"{each.low:+.2f} to {each.high:+.2f}",
+        )  # fmt: skip
+    said = (
+        f"{found.model_version} as the shadow of {found.champion}, on the same {found.people}"
+        " people (below 0 it is better):"
+    )
+    asked = [f"The change plan asks: {each}." for each in found.criteria]
+    return Group(said, table, *map(escape, asked))
 
 
 @app.command()

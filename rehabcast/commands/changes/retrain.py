@@ -1,0 +1,163 @@
+"""`rehabcast retrain`: the next version of a line, within what its change plan says may alter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from contracts.errors import Interrupted
+from rehabcast.commands.governance import ModelArgument
+from rehabcast.commands.learning.training import (
+    CohortOption,
+    ConfigOption,
+    PretrainOption,
+    SeedOption,
+    TrainingResult,
+    WithoutOption,
+    task_file,
+    train_candidate,
+)
+from rehabcast.output import INLINE, AsJson, emit, stderr_console
+from rehabcast.settings import Settings
+
+if TYPE_CHECKING:
+    from audits.changes.plan import ChangePlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrainingResult:
+    """A candidate that was trained under a change plan.
+
+    Parameters
+    ----------
+    trained
+        The candidate.
+    champion
+        The version last in service, whose task and parameters it has unless others were given.
+    plan_digest, plan_version
+        The plan in force.
+    changes
+        What differs from the champion, as far as it was known before training; all planned.
+    outside_plan
+        What showed in training only and is not planned: the gate will refuse it.
+    next_steps
+        Commands, in their order.
+    """
+
+    trained: TrainingResult = field(metadata=INLINE)
+    champion: str
+    plan_digest: str
+    plan_version: str
+    changes: tuple[str, ...]
+    outside_plan: tuple[str, ...]
+    next_steps: tuple[str, ...]
+
+
+def retrain(
+    model: ModelArgument,
+    cohort: CohortOption,
+    task: Annotated[
+        Path | None,
+        typer.Option(parser=task_file, help="Task file (TOML); by default the champion's task."),
+    ] = None,
+    config: ConfigOption = None,
+    pretrain_on: PretrainOption = None,
+    without: WithoutOption = None,
+    seed: SeedOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train the champion's recipe on a cohort, within what the change plan says may alter."""
+    if without is not None:
+        from rehabcast.auditing.overlap import require_without
+
+        require_without([cohort, *([] if pretrain_on is None else [pretrain_on])], without)
+    try:
+        result = run_retraining(model, cohort, task, config, pretrain_on, seed)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "training was stopped", "run the same command again to go on where it was"
+        ) from None
+    version = result.trained.model_version
+    message = (
+        f"Registered candidate {version}, under version {result.plan_version} of the change plan"
+        f" ({result.plan_digest[:12]}). Since {result.champion}: {', '.join(result.changes)}."
+    )
+    emit(result, escape(message), as_json=as_json)
+    if as_json:
+        return
+    if result.outside_plan:
+        lines = "\n".join(f"  {each}" for each in result.outside_plan)
+        stderr_console.print(
+            escape(f"Outside of the change plan, so the gate will refuse {version}:\n{lines}")
+        )
+    steps = "\n".join(f"  {step}" for step in result.next_steps)
+    stderr_console.print(escape(f"Next:\n{steps}"))
+
+
+def run_retraining(
+    model: str,
+    cohort: Path,
+    task: Path | None = None,
+    config: Path | None = None,
+    pretrain_on: Path | None = None,
+    seed: int | None = None,
+) -> RetrainingResult:
+    """Check what would change against the plan in force, then train and register a candidate."""
+    from features.cohort import read_cohort
+    from rehabcast.auditing.retraining import (
+        line_of,
+        outside_of,
+        parameters_of_champion,
+        require_within_plan,
+    )
+    from rehabcast.identity import open_ledger
+    from rehabcast.signed_artifacts import open_description
+    from training.fitting.config import read_config
+    from training.registry.model_versions import find
+    from training.task import read_task
+
+    settings = Settings()
+    with closing(open_ledger(settings)) as ledger:
+        line = line_of(settings, ledger, model)
+    own = parameters_of_champion(settings, line) if config is None else None
+    parameters = read_config(config) if own is None and config is not None else own
+    assert parameters is not None  # noqa: S101  (one of the two was read)
+    parameters = parameters if seed is None else replace(parameters, seed=seed)
+    people = read_cohort(cohort)
+    before = None if pretrain_on is None else read_cohort(pretrain_on)
+    its_task = line.bundle.task if task is None else read_task(task)
+    changes = require_within_plan(line, people, its_task, parameters, own=own, pretrain_on=before)
+    trained = train_candidate(
+        people, its_task, model, parameters, before,
+        facts={"change_plan_digest": line.plan.digest},
+    )  # fmt: skip
+    after = open_description(settings, find(settings.store, trained.model_version))
+    return RetrainingResult(
+        trained=trained,
+        champion=line.champion.model_version,
+        plan_digest=line.plan.digest,
+        plan_version=line.plan.version,
+        changes=tuple(each.kind.value for each in changes),
+        outside_plan=outside_of(line, after),
+        next_steps=tuple(next_steps(trained.model_version, line.plan)),
+    )
+
+
+def next_steps(version: str, plan: ChangePlan) -> Sequence[str]:
+    """Return the commands that lead to a promotion under a plan, in their order."""
+    from audits.changes.plan import ShownOn
+
+    audit = f"rehabcast audit {version}"
+    if any(each.shown_on is ShownOn.SERVED for each in plan.criteria):
+        return (
+            f"rehabcast serve --shadow {version}",
+            f"rehabcast monitor compare {version} --output pairs.parquet",
+            f"{audit} --served pairs.parquet",
+        )
+    return (audit,)

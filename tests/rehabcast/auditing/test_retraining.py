@@ -1,0 +1,197 @@
+"""A retraining that goes beyond the change plan is refused before anything is trained."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audits.changes.authored import load_plan
+from audits.changes.plan import EXAMPLE, ShownOn
+from audits.ledger.changes.plans import approve_plan, register_plan
+from audits.ledger.records import Role
+from audits.ledger.signing import make_key
+from contracts.changes.difference import ChangeKind
+from contracts.cohort import Cohort
+from contracts.errors import ContractError, EvidenceMissing
+from contracts.task import Task
+from features.cohort import read_cohort
+from features.simulate.scenario import Scenario
+from features.simulate.write import write_simulated
+from rehabcast.auditing.retraining import (
+    Line,
+    line_of,
+    outside_of,
+    parameters_of_champion,
+    require_within_plan,
+)
+from rehabcast.commands.changes.retrain import next_steps
+from rehabcast.identity import open_ledger
+from rehabcast.settings import Settings
+from training.fitting.config import TrainingConfig
+
+# MLflow uses what others deprecate; nothing of ours does.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+HOME = Path(__file__).parents[1] / "golden_homes" / "2026-11-form-5.tar.xz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retraining:
+    """What a retraining is of."""
+
+    line: Line
+    cohort: Cohort
+    task: Task
+    parameters: TrainingConfig
+    own: TrainingConfig
+    pretrain_on: Cohort | None = None
+
+    def check(self) -> tuple[ChangeKind, ...]:
+        found = require_within_plan(
+            self.line, self.cohort, self.task, self.parameters, own=self.own,
+            pretrain_on=self.pretrain_on,
+        )  # fmt: skip
+        return tuple(each.kind for each in found)
+
+
+@pytest.fixture(scope="module")
+def champion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retraining]:
+    """Its own recipe on more people, under the plan that rehabcast ships as an example."""
+    folder, now = tmp_path_factory.mktemp("retraining"), datetime.now(UTC)
+    with tarfile.open(HOME) as opened:
+        opened.extractall(folder, filter="data")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("REHABCAST_HOME", str(folder / "home"))
+        make_key(folder / "own.pem", folder / "home" / "keys" / "trusted" / "own.pem")
+        environment.setenv("REHABCAST_SIGNING_KEY", str(folder / "own.pem"))
+        settings, plan = Settings(), load_plan(EXAMPLE)
+        with closing(open_ledger(settings)) as ledger:
+            with pytest.raises(EvidenceMissing, match="no change plan in force"):
+                line_of(settings, ledger, "arm")
+            engine, identities = ledger.engine, ledger.identities
+            register_plan(engine, plan, actor="mia", now=now, identities=identities)
+            for role, person in ((Role.ML_OWNER, "mia"), (Role.GOVERNANCE, "gus")):
+                approve_plan(
+                    engine, plan, role, person=person, reason="Read and agreed.", now=now,
+                    identities=identities,
+                )  # fmt: skip
+            line = line_of(settings, ledger, "arm")
+        own = parameters_of_champion(settings, line)
+        write_simulated(folder / "cohort", subjects=110, seed=3, scenario=Scenario())
+        yield Retraining(
+            line=line, cohort=read_cohort(folder / "cohort"), task=line.bundle.task,
+            parameters=own, own=own,
+        )  # fmt: skip
+
+
+def test_the_champions_own_recipe_is_that_of_its_signed_bundle(champion: Retraining) -> None:
+    assert champion.own.digest == champion.line.bundle.manifest.config_digest
+    assert (champion.own.folds, champion.own.hidden) == (3, 8)
+    assert set(champion.check()) == {ChangeKind.MORE_DATA, ChangeKind.SOFTWARE}
+
+
+Edit = Callable[[Retraining], Retraining]
+
+
+def with_task(retraining: Retraining, **updates: Any) -> Retraining:
+    return replace(retraining, task=retraining.task.model_copy(update=updates))
+
+
+def of_cohort(retraining: Retraining, **updates: Any) -> Retraining:
+    cohort = retraining.cohort
+    return replace(
+        retraining, cohort=replace(cohort, provenance=replace(cohort.provenance, **updates))
+    )
+
+
+REFUSED: dict[str, tuple[Edit, tuple[str, ...]]] = {
+    "other parameters": (
+        lambda r: replace(r, parameters=replace(r.parameters, seed=5, max_epochs=9)),
+        ("other training parameters (max_epochs: 150 -> 9; seed: 0 -> 5)", "--config or --seed"),
+    ),
+    "another architecture": (
+        lambda r: replace(r, parameters=replace(r.parameters, architecture="GRU-D")),
+        ("another architecture (was: hybrid; now: GRU-D)", "architecture: hybrid -> GRU-D"),
+    ),
+    "another cohort": (
+        lambda r: of_cohort(r, name="of another ward"),
+        ("another cohort", "cohort of another ward", "--cohort"),
+    ),
+    "learned from another cohort before": (
+        lambda r: replace(r, pretrain_on=r.cohort),
+        ("another cohort", "now: pretrained on", "--pretrain-on"),
+    ),
+    "other horizons": (
+        lambda r: with_task(r, horizons=r.task.horizons[:-1]),
+        ("fewer horizons", "--task"),
+    ),
+    "another difference that counts": (
+        lambda r: with_task(
+            r, target=r.task.target.model_copy(update={"minimal_important_difference": 5.0})
+        ),
+        ("another target", "minimal_important_difference 5.0", "--task"),
+    ),
+    "fewer audited attributes": (
+        lambda r: with_task(r, sensitive=r.task.sensitive[:-1]),
+        ("other audited attributes", "--task"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_the_plan_does_not_name_is_refused_with_the_field_and_where_it_comes_from(
+    champion: Retraining, what: str
+) -> None:
+    edit, said = REFUSED[what]
+    with pytest.raises(ContractError, match="nothing was trained") as refused:
+        edit(champion).check()
+    for part in said:
+        assert part in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", [ChangeKind.MORE_DATA, ChangeKind.SOFTWARE])
+def test_a_plan_that_does_not_name_what_every_retraining_brings_lets_none_through(
+    champion: Retraining, kind: ChangeKind
+) -> None:
+    plan = champion.line.plan
+    narrow = plan.model_copy(update={"changes": tuple(c for c in plan.changes if c.kind != kind)})
+    with pytest.raises(ContractError, match=f"{kind}.*the plan does not name it"):
+        replace(champion, line=replace(champion.line, plan=narrow)).check()
+
+
+def test_a_retraining_that_would_change_nothing_is_none(champion: Retraining) -> None:
+    manifest = champion.line.bundle.manifest.model_copy(
+        update={"data_digest": champion.cohort.digest, "subjects": 1}
+    )
+    from contracts.digests import code_digest
+
+    manifest = manifest.model_copy(update={"code_digest": code_digest()})
+    same = replace(champion.line, bundle=replace(champion.line.bundle, manifest=manifest))
+    with pytest.raises(ContractError, match="nothing differs from arm/1"):
+        replace(champion, line=same).check()
+
+
+def test_what_only_training_shows_is_said_afterwards(champion: Retraining) -> None:
+    bundle = champion.line.bundle
+    assert outside_of(champion.line, bundle) == ()
+    manifest = bundle.manifest.model_copy(
+        update={"person": bundle.manifest.person[:-1], "subjects": bundle.manifest.subjects - 1}
+    )
+    said = outside_of(champion.line, replace(bundle, manifest=manifest))
+    assert [each.partition(" (")[0] for each in said] == ["fewer people", "fewer inputs"]
+
+
+def test_the_next_steps_are_those_that_the_plan_asks_for(champion: Retraining) -> None:
+    plan = champion.line.plan
+    assert next_steps("arm/2", plan) == ("rehabcast audit arm/2",)
+    served = plan.criteria[0].model_copy(update={"shown_on": ShownOn.SERVED})
+    steps = next_steps("arm/2", plan.model_copy(update={"criteria": (served,)}))
+    assert [step.split()[1] for step in steps] == ["serve", "monitor", "audit"]
+    assert steps[-1].endswith("--served pairs.parquet")
