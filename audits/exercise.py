@@ -8,12 +8,13 @@ person are alike.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from contracts.exercise.recogniser_audit import GroupAccuracy
-from contracts.groups import MINIMUM_SHOWN, rounded_people
+from contracts.groups import is_few, rounded_people
 
 PERSON, SIDE, MOVEMENT, RIGHT = "person", "side", "movement", "right"
 AS_RECORDED = "as recorded"
@@ -26,36 +27,38 @@ def accuracy_by_group(
 ) -> tuple[GroupAccuracy, ...]:
     """Return the accuracy of everybody, by side, by movement, and by attributes of the person.
 
-    Groups of the person of fewer than 11 people are held back, and numbers of them are rounded
-    down. Sides and movements are everybody's: they tell nothing of a few.
+    What is of everybody is shown. Of others groups of fewer than 11 people are held back, and all
+    of an attribute where everybody less those that are shown would tell of so few.
     """
     recorded = answers[answers[MOVEMENT] == AS_RECORDED]
     return (
-        _of_everybody(EVERYBODY, EVERYBODY, recorded),
-        *(_of_everybody(SIDE, str(side), part) for side, part in recorded.groupby(SIDE)),
-        *(_of_everybody(MOVEMENT, str(name), part)
+        _accuracy(EVERYBODY, EVERYBODY, recorded),
+        *(row for attribute in (SIDE, *attributes) for row in _of_attribute(attribute, recorded)),
+        *(_accuracy(MOVEMENT, str(name), part)
           for name, part in answers.groupby(MOVEMENT, sort=False)),
-        *(row for attribute in attributes for row in _of_attribute(attribute, recorded)),
     )  # fmt: skip
 
 
 def _of_attribute(attribute: str, recorded: pd.DataFrame) -> Iterator[GroupAccuracy]:
-    for label, part in recorded.groupby(attribute):
-        people = part[PERSON].nunique()
-        row = _of_everybody(attribute, str(label), part)
-        yield (
-            GroupAccuracy(
-                attribute=attribute, group=str(label), people=rounded_people(people),
-                right=row.right, low=row.low, high=row.high,
+    parts = {str(label): part for label, part in recorded.groupby(attribute)}
+    people = {label: part[PERSON].nunique() for label, part in parts.items()}
+    everybody = recorded[PERSON].nunique()
+    few = {label for label, count in people.items() if is_few(count) and count < everybody}
+    if is_few(recorded[recorded[attribute].astype(str).isin(few)][PERSON].nunique()):
+        few = set(parts)
+    for label, part in parts.items():
+        if label in few:
+            yield GroupAccuracy(
+                attribute=attribute, group=label, people=None, right=None, low=None, high=None
             )
-            if people >= MINIMUM_SHOWN
-            else GroupAccuracy(
-                attribute=attribute, group=str(label), people=None, right=None, low=None, high=None
-            )
-        )  # fmt: skip
+            continue
+        row = _accuracy(attribute, label, part)
+        of_everybody = people[label] == everybody
+        shown = people[label] if of_everybody else rounded_people(people[label])
+        yield replace(row, people=shown)
 
 
-def _of_everybody(attribute: str, group: str, part: pd.DataFrame) -> GroupAccuracy:
+def _accuracy(attribute: str, group: str, part: pd.DataFrame) -> GroupAccuracy:
     by_person = part.groupby(PERSON)[RIGHT].agg(["sum", "count"]).to_numpy(dtype=np.float64)
     drawn = np.random.default_rng(0).integers(len(by_person), size=(REPLICATES, len(by_person)))
     sums = by_person[drawn].sum(axis=1)

@@ -230,7 +230,7 @@ def main() -> None:
     """Measure, print, and say which targets were met."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--people", type=int, default=8)
-    parser.add_argument("--figure", type=Path, help="only draw three recordings to this file")
+    parser.add_argument("--figure", type=Path, help="only draw five recordings to this file")
     chosen = parser.parse_args()
     labelled = shoulder.shoulder_sets()
     if chosen.figure is not None:

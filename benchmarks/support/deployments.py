@@ -166,10 +166,10 @@ def growth_of(people: People, each: Hypothesis) -> Array:
     """Return what each week in which outcomes are due adds to a test, (W, D, K)."""
     cell_P, payoff_P = payoffs_of(people, each)
     cells = people.deployments * WEEKS
-    growth_CK = np.stack(
+    growth_CK: Array = np.stack(
         [np.bincount(cell_P, np.log1p(payoff_P / each.bound * bet), cells) for bet in BETS_K],
         axis=1,
-    )
+    ).astype(np.float64)
     return late(growth_CK, people.deployments)
 
 

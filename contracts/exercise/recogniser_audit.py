@@ -31,7 +31,7 @@ class GroupAccuracy:
     attribute, group
         Such as side, and left.
     people
-        Rounded down; None where they are fewer than 11, and nothing else is said then.
+        Of a part of all rounded down; None where too few, and nothing else is said then.
     right, low, high
         Share of sets that got their name, and its 95 % interval over people.
     """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+import io
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,6 +14,9 @@ from features.adherence.observed import Observed
 from features.adherence.quality import quality_of
 from features.adherence.symmetry import asymmetry_of, both_sides
 from features.adherence.weeks import adherence_of, exercise_week
+
+COLUMNS = ("subject", "date", "code", "value", "unit")
+"""Of the table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,17 @@ def daily_values(observed: Observed) -> list[DayValue]:
         for code, value in _values(observed, day)
         if value is not None and _is_plausible(code, value)
     ]
+
+
+def as_table(subject: str, values: Iterable[DayValue]) -> str:
+    """Return a person's values as a CSV table, a row a value, with units."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for each in values:
+        unit = vocabulary()[each.code].unit
+        table.writerow((subject, each.day.isoformat(), each.code, f"{each.value:.6g}", unit))
+    return text.getvalue()
 
 
 def _values(observed: Observed, day: date) -> Iterator[tuple[str, float | None]]:

@@ -36,6 +36,7 @@ Array = NDArray[np.float32]
 FORM = "exercise-recogniser"
 ABOUT = "about"
 WITH, WITHOUT = "with", "without"
+LEAST_CHANCE = 1e-3
 LARGEST_Z = 5.0
 """Features farther from their mean count as that far: one must not decide alone."""
 
@@ -74,9 +75,9 @@ class Head:
         Where sets lie, and the centre of each exercise.
     handed_E
         Mean handedness of each exercise (`features.exercise.frame`).
-    ridge_sharpness, sharpness, template_sharpness
-        What turns scores of ridge, mean chances of windows, and unlikeness to templates into the
-        share that are right.
+    sharpness, template_sharpness
+        What turns mean chances of windows, and unlikeness to templates, into the share that are
+        right.
     limit, template_limit
         Distances from a centre, or unlikeness to a template, within which all but few true sets
         lie.
@@ -93,7 +94,6 @@ class Head:
     space_FD: Array
     centre_ED: Array
     handed_E: Array
-    ridge_sharpness: float
     sharpness: float
     limit: float
     score_share: float
@@ -110,8 +110,7 @@ class Head:
         """Return the chance of each exercise in each window, (W, E)."""
         score_WE = features_WF @ self.weight_FE + self.base_E
         moment_WF = features_WF[:, self.kernels.count :]
-        by_ridge_WE = softmax(self.ridge_sharpness * score_WE, axis=1)
-        return np.asarray((by_ridge_WE + self.forest.chances(moment_WF)) / 2)
+        return (by_ridge(score_WE) + self.forest.chances(moment_WF)) / 2
 
     def shown(self, exercise: str, features_WF: Array) -> Template:
         """Return where the windows of a set lie, and how ridge scores them, as a template."""
@@ -125,6 +124,16 @@ class Head:
         """Return how unlike two sets are."""
         place = np.linalg.norm(one.place_D - other.place_D)
         return float(place + self.score_share * np.linalg.norm(one.score_E - other.score_E))
+
+
+def by_ridge(score_WE: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the chances that scores stand for, (W, E).
+
+    Ridge is fitted to 1 for an exercise and -1 for the others, so that a score's mean is twice the
+    chance less 1; chances sum to 1 but for those that are raised to the least.
+    """
+    chance_WE = np.maximum((1 + score_WE.astype(np.float64)) / 2, LEAST_CHANCE)
+    return np.asarray(chance_WE / chance_WE.sum(axis=1, keepdims=True))
 
 
 def clipped(raw_WF: Array, level_F: Array, spread_F: Array) -> Array:
@@ -234,9 +243,7 @@ def read_recogniser(path: Path) -> Recogniser:
 KERNEL_PARTS = ("dilation_D", "biases_D", "uses_DKC", "bias_KF")
 HEAD_PARTS = ("level_F", "spread_F", "weight_FE", "base_E", "space_FD", "centre_ED", "handed_E")
 FOREST_PARTS = tuple(field.name for field in fields(Forest))
-LIMITS = (
-    "ridge_sharpness", "sharpness", "limit", "score_share", "template_sharpness", "template_limit",
-)  # fmt: skip
+LIMITS = ("sharpness", "limit", "score_share", "template_sharpness", "template_limit")
 
 
 def tensors_of(heads: Mapping[str, Head]) -> dict[str, NDArray[np.generic]]:
@@ -259,8 +266,7 @@ def _head(tensors: Mapping[str, NDArray[Any]], name: str) -> Head:
         samples=int(part("samples")[0]), dilation_D=part("dilation_D"), biases_D=part("biases_D"),
         uses_DKC=part("uses_DKC"), bias_KF=part("bias_KF"),
     )  # fmt: skip
-    return Head(
-        kernels=kernels, **{key: part(key) for key in HEAD_PARTS},
-        forest=Forest(**{key: part(f"forest/{key}") for key in FOREST_PARTS}),
-        **dict(zip(LIMITS, map(float, part("limits")), strict=True)),
-    )  # fmt: skip
+    parts: dict[str, Any] = {key: part(key) for key in HEAD_PARTS}
+    parts |= zip(LIMITS, map(float, part("limits")), strict=True)
+    forest = Forest(**{key: part(f"forest/{key}") for key in FOREST_PARTS})
+    return Head(kernels=kernels, forest=forest, **parts)

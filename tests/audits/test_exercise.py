@@ -39,12 +39,26 @@ def test_a_side_or_a_movement_that_is_recognised_less_well_is_seen() -> None:
     )
 
 
-def test_of_fewer_than_eleven_people_of_a_group_nothing_is_said() -> None:
-    found = by_group(answers(33, 10), "sex")
-    assert found["sex", "f"] == GroupAccuracy(
-        attribute="sex", group="f", people=None, right=None, low=None, high=None
-    )
-    assert (found["sex", "m"].people, found["sex", "m"].right) == (20, 1)
+@pytest.mark.parametrize(
+    ("people", "women", "shown"), [(33, 11, {"f", "m"}), (33, 10, set()), (8, 4, set())]
+)
+def test_nothing_is_said_of_fewer_than_eleven_people_of_a_group_nor_can_it_be_reckoned(
+    people: int, women: int, shown: set[str]
+) -> None:
+    found = by_group(answers(people, women), "sex")
+    for label in "fm":
+        row = found["sex", label]
+        assert (row.right is not None) == (label in shown)
+        assert (row.people is not None) == (label in shown)
+    if shown:
+        assert found["sex", "m"].people == 20, "rounded down"
+
+
+def test_a_side_of_few_people_is_held_back_and_one_of_everybody_is_not() -> None:
+    table = answers(8, 4)
+    assert by_group(table)["side", "left"].people == 8
+    some = table[(table["side"] == "left") | (table["person"].astype(int) < 5)]
+    assert {by_group(some)["side", side].right for side in ("left", "right")} == {None}
 
 
 def test_the_interval_is_over_people_as_sets_of_one_are_alike() -> None:

@@ -135,6 +135,7 @@ audit ''
 audit arm/1 --policy junk
 audit arm/1 --champion-predictions missing
 audit arm/1 --mitigate
+audit arm/1 --proposal x
 approve arm/1 --role nobody {REASON}
 approve arm --role governance {REASON}
 promote arm/1 --approver me

@@ -77,12 +77,12 @@ class LabelledWindows:
     @property
     def recorded_W(self) -> NDArray[np.bool_]:
         """Whether a window is as recorded."""
-        return self.kind_W == RECORDED
+        return np.asarray(self.kind_W == RECORDED)
 
     @property
     def learned_W(self) -> NDArray[np.bool_]:
         """Whether ridge learns from a window."""
-        return self.kind_W <= COPY
+        return np.asarray(self.kind_W <= COPY)
 
     def without(self, exercise: int) -> LabelledWindows:
         """Return the windows of the other exercises, which are numbered anew."""

@@ -6,7 +6,6 @@ A sets that are asked, T templates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from contracts.errors import ContractError
+from inference.exercise.recogniser import by_ridge
 
 Array = NDArray[np.float64]
 
@@ -56,7 +56,6 @@ class LeftOut:
 class Limits:
     """What a head keeps of it (`inference.exercise.recogniser.Head`)."""
 
-    ridge_sharpness: float
     sharpness: float
     limit: float
     score_share: float
@@ -72,7 +71,7 @@ def limits(seen: LeftOut) -> Limits:
     ContractError
         There is nothing to learn from what templates tell apart.
     """
-    _, sharpness, ridge_sharpness = min(_of_sets(seen))
+    _, sharpness = _of_sets(seen)
     pairs = _pairs(seen)
     if max((len(place_T) for place_T, _ in pairs), default=0) < 2:
         raise ContractError(
@@ -86,23 +85,21 @@ def limits(seen: LeftOut) -> Limits:
     found = [(*sharpest(-(place_AT + share * score_AT), own_A), share) for share in SCORE_SHARES]
     _, template_sharpness, score_share = min(found)
     return Limits(
-        ridge_sharpness=ridge_sharpness, sharpness=sharpness,
+        sharpness=sharpness,
         limit=float(np.quantile(seen.away_S, 1 - LOST)), score_share=float(score_share),
         template_sharpness=template_sharpness,
         template_limit=float(np.quantile((place_AT + score_share * score_AT)[:, 0], 1 - LOST)),
     )  # fmt: skip
 
 
-def _of_sets(seen: LeftOut) -> Iterator[tuple[float, float, float]]:
-    """Yield the loss of whole sets, and their sharpness, for each sharpness of ridge."""
+def _of_sets(seen: LeftOut) -> tuple[float, float]:
+    """Return the loss of whole sets as recorded, and their sharpness."""
     recorded_W = seen.kind_W == RECORDED
-    set_W, score_WE = seen.set_W[recorded_W], seen.score_WE[recorded_W]
+    set_W = seen.set_W[recorded_W]
+    chance_WE = (by_ridge(seen.score_WE[recorded_W]) + seen.forest_WE) / 2
     numbers, first = np.unique(set_W, return_index=True)
-    truth_S = seen.exercise_W[recorded_W][first]
-    for each in SHARPNESS:
-        chance_WE = (softmax(each * score_WE, axis=1) + seen.forest_WE) / 2
-        chance_SE = np.array([chance_WE[set_W == number].mean(axis=0) for number in numbers])
-        yield *sharpest(np.log(chance_SE), truth_S), float(each)
+    chance_SE = np.array([chance_WE[set_W == number].mean(axis=0) for number in numbers])
+    return sharpest(np.log(chance_SE), seen.exercise_W[recorded_W][first])
 
 
 def _pairs(seen: LeftOut) -> list[tuple[Array, Array]]:
@@ -110,7 +107,8 @@ def _pairs(seen: LeftOut) -> list[tuple[Array, Array]]:
 
     First of itself, then of the other exercises of the same person.
     """
-    shown, later = [], []
+    shown: list[tuple[Array, Array]] = []
+    later: list[tuple[Array, Array]] = []
     about = []
     for number in np.unique(seen.set_W):
         of_W = seen.set_W == number

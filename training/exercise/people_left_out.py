@@ -15,6 +15,9 @@ from inference.exercise.recogniser import Recogniser, Recognition
 from training.exercise.fit import LEAST_PEOPLE, LabelledSet, fit_heads
 from training.exercise.impaired import IMPAIRMENTS
 
+LEAST_OF_EACH = 3
+"""People who did an exercise: with one left out, two of whom it is learned."""
+
 Array = NDArray[np.float32]
 
 
@@ -63,7 +66,7 @@ def answers_of_people_left_out(
     Raises
     ------
     ContractError
-        Too few people are left to learn from.
+        Too few people are left to learn from, or to learn an exercise from.
     """
     people = sorted({each.person for each in labelled})
     if len(people) <= LEAST_PEOPLE:
@@ -72,6 +75,12 @@ def answers_of_people_left_out(
             " few to learn from",
             f"record at least {LEAST_PEOPLE + 1} people",
         )
+    for exercise in sorted({each.exercise for each in labelled}):
+        if (count := len({o.person for o in labelled if o.exercise == exercise})) < LEAST_OF_EACH:
+            raise ContractError(
+                f"{count} people did {exercise!r}: with one of them left out it cannot be learned",
+                f"record it of {LEAST_OF_EACH} people or more, or leave it out",
+            )
     made = []
     for person in people:
         model = fit([each for each in labelled if each.person != person], seed)

@@ -106,7 +106,7 @@ def _table(found: RecogniserAudit) -> Table:
     for row in found.groups:
         shown = row.right is not None and row.low is not None and row.high is not None
         table.add_row(
-            row.attribute, row.group, str(row.people) if shown else "fewer than 11",
+            row.attribute, row.group, str(row.people) if shown else "too few",
             f"{100 * (row.right or 0):.1f} %" if shown else "held back",
             f"{100 * (row.low or 0):.1f} to {100 * (row.high or 0):.1f}" if shown else "",
         )  # fmt: skip

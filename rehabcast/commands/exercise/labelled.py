@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from training.exercise.fit import LabelledSet
 
 COLUMNS = ("file", "person", "exercise")
+RESERVED = ("side", "movement", "right")
+"""What an audit says of each set by itself; a side is the map's."""
+
 NOT_STATED = "not stated"
 
 
@@ -57,6 +60,7 @@ def read_labelled(table: Path, declared: ImportMap) -> Labelled:
     except (csv.Error, UnicodeDecodeError) as error:
         raise ContractError(f"{table}: it is no table: {error}", advice) from error
     made = []
+    attributes = _attributes(rows, table)
     for number, row in enumerate(rows, 2):
         if empty := [name for name in COLUMNS if not (row.get(name) or "").strip()]:
             raise ContractError(f"{table}, row {number}: {empty[0]} is missing", advice)
@@ -69,16 +73,24 @@ def read_labelled(table: Path, declared: ImportMap) -> Labelled:
                 values_T6=longest.values_T6,
             )
         )  # fmt: skip
-    return Labelled(sets=made, attributes=_attributes(rows, table))
+    return Labelled(sets=made, attributes=attributes)
 
 
 def _attributes(rows: Sequence[Mapping[str, str]], table: Path) -> Mapping[str, Sequence[str]]:
     names = [name for name in (rows[0] if rows else ()) if name and name not in COLUMNS]
+    if taken := [name for name in names if name in RESERVED]:
+        raise ContractError(
+            f"{table}: a column {taken[0]!r} is no group of the person",
+            "leave it out: sides are those of the map, and the audit compares them by itself",
+        )
     found: dict[str, list[str]] = {}
     for name in names:
         said: dict[str, str] = {}
         for number, row in enumerate(rows, 2):
-            person, label = row["person"].strip(), (row.get(name) or "").strip() or NOT_STATED
+            person, label = (
+                (row.get("person") or "").strip(),
+                (row.get(name) or "").strip() or NOT_STATED,
+            )
             if said.setdefault(person, label) != label:
                 raise ContractError(
                     f"{table}, row {number}: {name} of {person!r} is {label!r}, and"

@@ -142,8 +142,7 @@ def _readable(result: MonitoringRun) -> Group:
         rule = test.rule if test.milestone is None else f"{test.rule} ({test.milestone})"
         who = group_in_words(test.attribute, test.group)
         table.add_row(
-            rule, who, test.side, f"{test.e_value:,.2f}", f"{test.largest:,.2f}",
-            f"{test.needed:,.0f}",
+            rule, who, test.side, f"{test.e_value:,g}", f"{test.largest:,g}", f"{test.needed:,.0f}"
         )  # fmt: skip
     shift, when = result.shift, ""
     if shift.since_week is not None:
@@ -177,9 +176,7 @@ def _growth(growth: GrowthRun) -> Iterator[str | Table]:
     if not growth.groups:
         return
     yield f"Whom the scope may grow by: {growth.said}."
-    table = Table(
-        "not served", "outcomes due", "e-value", "proposed at", "slowest rule", "proposal"
-    )
+    table = Table("left out", "outcomes due", "e-value", "proposed at", "slowest rule", "proposal")
     for each in growth.groups:
         table.add_row(
             group_in_words(each.attribute, each.group), each.people,

@@ -220,7 +220,7 @@ def _noted(
         return
     others = given_to(
         connection, account.model_version, unless_in=account.name, after=after, upto=upto,
-        since=account.since,
+        since=account.since, silent_too=account.silent_too,
     )  # fmt: skip
     waiting = {person: numbers[1:] for person, numbers in others.items() if len(numbers) > 1}
     while waiting:

@@ -129,7 +129,7 @@ def given_in(
 
 def first_given_to(
     connection: sa.Connection, model_version: str, *, unless_in: str, after: int, upto: int,
-    since: str, silent_too: bool = True,
+    since: str, silent_too: bool,
 ) -> list[OnRecord]:  # fmt: skip
     """Return the first answer of a version to each person in the entries (after, upto].
 
@@ -154,7 +154,7 @@ def first_given_to(
 
 def given_to(
     connection: sa.Connection, model_version: str, *, unless_in: str, after: int, upto: int,
-    since: str, silent_too: bool = True,
+    since: str, silent_too: bool,
 ) -> dict[Person, list[int]]:  # fmt: skip
     """Return the entries (after, upto] with answers of a version, in their order, by person.
 

@@ -50,14 +50,14 @@ def measured(each: ExerciseSet, *trunk: Motion) -> list[float | None]:
 
 
 @pytest.mark.parametrize("shape", [LEANS, TURNS])
-@pytest.mark.parametrize("range_deg", [5.0, 15.0, 40.0])
+@pytest.mark.parametrize("range_deg", [5.0, 15.0, 40.0, 80.0])
 def test_the_angle_of_a_trunk_is_found(range_deg: float, shape: Shape) -> None:
     errors = []
     for seed in range(3):
         trunk = a_trunk(range_deg, shape, seed)
         found = measured(the_set(trunk), recorded(trunk))
         errors += [abs((deg or 0) - true) for deg, true in zip(found, trunk.range_deg, strict=True)]
-    assert np.mean(errors) < 0.6
+    assert np.mean(errors) < 0.8
     assert np.max(errors) < 1
 
 

@@ -52,6 +52,12 @@ def test_with_three_people_nobody_can_be_left_out() -> None:
         answers_of_people_left_out(labelled(3), 0, "as recorded", lambda some, _: Remembers(some))
 
 
+def test_an_exercise_of_two_people_is_named_before_anything_is_learned() -> None:
+    made = [one for one in labelled(PEOPLE) if one.exercise != "turn" or one.person in {"0", "1"}]
+    with pytest.raises(ContractError, match="2 people did 'turn'"):
+        answers_of_people_left_out(made, 0, "as recorded", lambda some, _: Remembers(some))
+
+
 def test_the_declared_impairments_are_what_they_say() -> None:
     values_T6 = labelled(1)[0].values_T6
     done = len(repetitions(values_T6))

@@ -301,6 +301,11 @@ def test_a_wrong_map_is_refused_in_a_sentence(
         ("file,person\n", "record at least 3 people"),
         ("file,person,exercise\nright_1.csv,,a\n", "row 2: person is missing"),
         ("file,person,exercise\nnowhere.csv,1,a\n", "nowhere.csv"),
+        ("file,person,exercise,side\nright_1.csv,1,a,left\n", "'side' is no group of the person"),
+        (
+            "file,person,exercise,sex\nright_1.csv,1,a,f\nright_1.csv,1,b,m\n",
+            "row 3: sex of '1' is 'm', and 'f' above",
+        ),
         (f"file,person,exercise\nright_1.csv,1,{'a' * 61}\n", "is no name of an exercise"),
     ],
 )
