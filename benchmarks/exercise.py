@@ -96,7 +96,7 @@ def _recognition(
     for one in own:
         about = {"exercise": one.exercise, "side": one.side}
         features_WF = head.standardised(framed(one), with_rotation=True)
-        best_W = (features_WF @ head.weight_FE + head.base_E).argmax(axis=1)
+        best_W = head.chances(features_WF).argmax(axis=1)
         chance_WE = forest.predict_proba(described(one))
         window = np.mean([model.exercises[best] == one.exercise for best in best_W])
         forest_W = forest.classes_[chance_WE.argmax(axis=1)] == one.exercise
@@ -120,7 +120,9 @@ def _recognition(
         found = model.recognise(framed(one), with_rotation=True)
         rows.append({**about, "question": "true set kept", "right": found.exercise is not None})
         if found.exercise is not None:
-            sides[one.side].append((handedness(framed(one)), model.handedness(found.exercise)))
+            sides[one.side].append(
+                (handedness(framed(one)), model.handedness(found.exercise, with_rotation=True))
+            )
     for side, pairs in sides.items():
         handed, usual = np.array(pairs).T
         for question, right in (
@@ -140,32 +142,36 @@ def _likeliest(model: Recogniser, values_T6: Array, with_rotation: bool = True) 
     return str(found.exercise)
 
 
-def _templates(own: Sequence[LabelledSet], model: Recogniser) -> list[dict[str, object]]:
-    """Three repetitions of a set are shown, and the rest of it and of the others is asked."""
+def _templates(
+    own: Sequence[LabelledSet], model: Recogniser, name: str = "templates", only: str | None = None
+) -> list[dict[str, object]]:
+    """Three repetitions of a set are shown, and the rest of it and of the others is asked.
+
+    Of `only` one exercise, if said.
+    """
     rows: list[dict[str, object]] = []
+    head = model.heads[WITH]
     for side in ("left", "right"):
-        shown, asked = [], []
+        shown: list[Template] = []
+        asked: list[Template] = []
         for one in (each for each in own if each.side == side):
             spans = repetitions(one.values_T6)
-            place_D = model.place(
-                upright(as_right(one.values_T6[: spans[SHOWN - 1][1]], side)), with_rotation=True
-            )
-            shown.append(Template(exercise=one.exercise, place_D=place_D))
-            asked.append((one.exercise, upright(as_right(one.values_T6[spans[SHOWN][0] :], side))))
-        for exercise, values_T6 in asked:
-            about = {"exercise": exercise, "side": side}
-            limit = model.heads[WITH].template_limit
-            away = np.array([
-                np.linalg.norm(model.place(values_T6, with_rotation=True) - each.place_D) / limit
-                for each in shown
-            ])  # fmt: skip
+            first, rest = one.values_T6[: spans[SHOWN - 1][1]], one.values_T6[spans[SHOWN][0] :]
+            for part, kept in ((first, shown), (rest, asked)):
+                values_T6 = upright(as_right(part, side))
+                kept.append(model.template(one.exercise, values_T6, with_rotation=True))
+        for done in (each for each in asked if only in (None, each.exercise)):
+            about = {"exercise": done.exercise, "side": side}
+            unlike = np.array([head.unlikeness(done, each) for each in shown]) / head.template_limit
             names = np.array([each.exercise for each in shown])
-            rows += [
-                {**about, "question": "templates: set", "right": names[away.argmin()] == exercise},
-                {**about, "question": "templates: true set kept", "right": away.min() <= 1},
-                {**about, "question": "templates: unknown rejected",
-                 "right": away[names != exercise].min() > 1},
-            ]  # fmt: skip
+            right = names[unlike.argmin()] == done.exercise
+            found: dict[str, object] = {
+                "set": right, "true set kept": unlike.min() <= 1,
+                "true set kept, by its name": right and unlike.min() <= 1,
+                "unknown rejected": unlike[names != done.exercise].min() > 1,
+            }  # fmt: skip
+            rows += [{**about, "question": f"{name}: {question}", "right": answer}
+                     for question, answer in found.items()]  # fmt: skip
     return rows
 
 
@@ -184,6 +190,7 @@ def _unknown(own: Sequence[LabelledSet], others: Sequence[LabelledSet]) -> list[
             judged = model.recognise(framed(one), with_rotation=True)
             rows.append({"exercise": exercise, "side": one.side, "question": "unknown rejected",
                          "right": judged.exercise is None})  # fmt: skip
+        rows += _templates(own, model, "templates, never learned", exercise)
     return rows
 
 
@@ -223,7 +230,7 @@ def main() -> None:
     """Measure, print, and say which targets were met."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--people", type=int, default=8)
-    parser.add_argument("--figure", type=Path, help="only draw three recordings to this file")
+    parser.add_argument("--figure", type=Path, help="only draw five recordings to this file")
     chosen = parser.parse_args()
     labelled = shoulder.shoulder_sets()
     if chosen.figure is not None:
@@ -252,7 +259,8 @@ def main() -> None:
     print_frame("People left out", pd.DataFrame(
         [{"question": name, **row} for name, row in asked_rows.items()]))  # fmt: skip
     by = asked[asked["question"].isin(["set, as recorded", "unknown rejected",
-               "templates: unknown rejected", "templates: set"])]  # fmt: skip
+               "templates: unknown rejected", "templates, never learned: unknown rejected",
+               "templates: set"])]  # fmt: skip
     for group in ("side", "exercise"):
         table = by.assign(right=by["right"].astype(float)).pivot_table(
             index=group, columns="question", values="right"

@@ -13,14 +13,12 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.table import Table
 
 import serving.monitoring as monitoring
@@ -30,10 +28,10 @@ from rehabcast.output import stdout_console
 from serving.monitoring import limits as declared
 from serving.monitoring.daily import BEFORE_DAYS, MOST_DAYS, judged
 from serving.monitoring.series import CARE, WINDOW_DAYS
-from serving.monitoring.shifts import Course, day_scales, largest_shifts, on_scale
 from serving.state.alerting.looking import look_at_waiting
 from serving.state.store import Store
-from support.ideal_watch import CHANGES, QUIET_DAYS, found_at_best, watched
+from support.alert_limits import Array, episodes, limit_lines
+from support.ideal_watch import CHANGES, found_at_best, watched
 from support.monitored import (
     DAYS_A_MONTH,
     DAYS_A_QUARTER,
@@ -47,21 +45,7 @@ from support.repository import UPPER_LIMB, repository_task
 CALIBRATION_SEED, TEST_SEED = 101, 202
 CALIBRATION_SHARDS, TEST_SHARDS = 6, 2
 IDEAL_DRAWS = 20
-LEAST_DAYS = 28
-"""Days with a value that a slope is estimated from."""
-
 LIMITS = Path(monitoring.__path__[0]) / "limits.toml"
-Array = NDArray[np.float64]
-
-
-def episodes(days: Iterable[int]) -> list[int]:
-    """Return the first days of alerts that come on some days."""
-    first, last = [], -1_000
-    for day in sorted(days):
-        if day - last > QUIET_DAYS:
-            first.append(day)
-        last = day
-    return first
 
 
 def set_limits() -> str:
@@ -75,58 +59,13 @@ def set_limits() -> str:
         f"silent_days = {_silent_days(people, months)}",
     ]
     for code, place in declared.PLACES.items():
-        window_PNT = [_windows(person, code) for person in people]
-        if place.log:
-            window_PNT = [on_scale(window_NT) for window_NT in window_PNT]
-        # What people and plans decide neither carries over nor drifts as a body does.
-        of_body = code not in CARE and code != WEAR_TIME
-        carried = carried_over(window_PNT) if of_body else 0.0
-        scales = np.concatenate([
-            day_scales(window_NT[-1:], np.array([carried]), weekly=code in CARE)[0]
-            for window_NT in window_PNT
-        ])  # fmt: skip
-        usual = float(np.median(scales[scales > 0]))
-        newest_PT = np.array([window_NT[-1] for window_NT in window_PNT])
-        drift = drift_of(newest_PT, scales, carried) if of_body else 0.0
-        sizes = [_sizes(window_NT, code, usual, carried, drift) for window_NT in window_PNT]
-        size = _limit(sizes, months, place.false_alarms)
-        lines += ["", "[[limit]]", f'code = "{code}"', f"size = {size:.2f}",
-                  f"usual_scale = {usual:.4g}", f"carried = {carried:.2f}",
-                  f"drift = {drift:.4f}"]  # fmt: skip
+        lines += limit_lines(
+            code, place, [_windows(person, code) for person in people], months,
+            weekly=code in CARE,
+            # What people and plans decide neither carries over nor drifts as a body does.
+            of_body=code not in CARE and code != WEAR_TIME,
+        )  # fmt: skip
     return "\n".join(lines) + "\n"
-
-
-def carried_over(window_PNT: list[Array]) -> float:
-    """Return the correlation of a day with the next, whatever the level of each person.
-
-    Values two days apart differ by 1 + the correlation as much (squared) as those one day apart,
-    where it fades with each day alike.
-    """
-    squares = [0.0, 0.0]
-    for window_NT in window_PNT:
-        # The last window has the newest days, the first one those before.
-        for value_T in (window_NT[0], window_NT[-1]):
-            whole_T = np.isfinite(value_T[2:] + value_T[1:-1] + value_T[:-2])
-            squares[0] += float(np.square(value_T[2:] - value_T[1:-1])[whole_T].sum())
-            squares[1] += float(np.square(value_T[2:] - value_T[:-2])[whole_T].sum())
-    return round(float(np.clip(squares[1] / squares[0] - 1, 0.0, 0.9)), 2)
-
-
-def drift_of(window_PT: Array, scale_P: Array, carried: float) -> float:
-    """Return how much people's slopes differ beyond what days alone make of them.
-
-    Of the square of each slope of a straight line what noise alone gives is taken off.
-    """
-    squares = []
-    for value_T, scale in zip(window_PT, scale_P, strict=True):
-        day_N = np.flatnonzero(np.isfinite(value_T))
-        if len(day_N) < LEAST_DAYS or scale <= 0:
-            continue
-        line_N = np.linalg.pinv(np.stack([np.ones(len(day_N)), day_N], axis=1))[1]
-        noise_NN = carried ** np.abs(np.subtract.outer(day_N, day_N)).astype(float)
-        slope = line_N @ value_T[day_N] / scale
-        squares.append(slope**2 - line_N @ noise_NN @ line_N)
-    return round(float(np.sqrt(max(np.mean(squares), 0.0))), 4)
 
 
 def _windows(person: Person, code: str) -> Array:
@@ -134,26 +73,6 @@ def _windows(person: Person, code: str) -> Array:
     last = person.seen_on(person.days()[-1], WINDOW_DAYS + len(person.days()) - 1)
     value = judged(last, code, last.worn())
     return np.lib.stride_tricks.sliding_window_view(value, WINDOW_DAYS)
-
-
-def _sizes(window_NT: Array, code: str, usual: float, carried: float, drift: float) -> Array:
-    """Return the statistic on each judged day in the direction that matters, (N,)."""
-    count = len(window_NT)
-    sign = declared.SIGNS[declared.PLACES[code].alarming]
-    return largest_shifts(
-        window_NT, np.full(count, usual),
-        Course(carried_N=np.full(count, carried), drift_N=np.full(count, drift)),
-        np.full(count, sign), weekly=code in CARE,
-    ).judged  # fmt: skip
-
-
-def _limit(sizes: list[Array], months: float, rate: float) -> float:
-    """Return the smallest limit at which alerts begin no more often than declared."""
-    for limit in np.arange(2.0, 20.0, 0.05):
-        begun = sum(len(episodes(np.flatnonzero(size >= limit).tolist())) for size in sizes)
-        if begun / months <= rate:
-            return float(limit)
-    raise AssertionError("no limit keeps the declared rate")
 
 
 def _silent_days(people: list[Person], months: float) -> int:

@@ -30,6 +30,7 @@ import shap
 from contracts.cohort import Cohort
 from contracts.forecast import MEDIAN
 from contracts.sequences import SequenceBatch
+from contracts.task import Task
 from features.sequences import present_modalities, training_sequences
 from features.simulate import simulate
 from inference.bundle import Bundle, embed, load_bundle, run_head, verify_bundle
@@ -153,9 +154,8 @@ def processor_milliseconds(action: Callable[[], Any], repeats: int = REPEATS) ->
     return 1000 * (time.process_time() - started) / repeats
 
 
-def make_bundle(architecture: Architecture, batch: SequenceBatch, folder: Path) -> Path:
+def make_bundle(architecture: Architecture, batch: SequenceBatch, folder: Path, task: Task) -> Path:
     """Train a network for one epoch and write its bundle."""
-    task = read_task(TASK)
     config = TrainingConfig(architecture=architecture, max_epochs=1)
     fitted = crossfit(batch, task, config, folder=folder / "folds")
     no_digests = dict.fromkeys(
@@ -292,7 +292,7 @@ def main() -> None:
         for architecture in ARCHITECTURES:
             folder = Path(name) / architecture
             folder.mkdir()
-            bundle_folder = make_bundle(architecture, batch, folder)
+            bundle_folder = make_bundle(architecture, batch, folder, task)
             digest = verify_bundle(bundle_folder)
             bundle = load_bundle(bundle_folder, expected_digest=digest)
             count_B = present_modalities(batch, bundle.manifest.modalities).sum(axis=1)

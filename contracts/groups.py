@@ -38,6 +38,21 @@ def rounded_people(people: int) -> int | None:
     return None if people < MINIMUM_SHOWN else max(MINIMUM_SHOWN, people // 10 * 10)
 
 
+def last_shown(before: int, now: int) -> int:
+    """Return the number of people that a number is told from, of the one before and the one now.
+
+    Of 60 people and of 61 a month later the difference is one person: so it stays as it was until
+    at least `MINIMUM_SHOWN` people more or fewer are counted. The net number is at most that of
+    those who moved.
+    """
+    return now if abs(now - before) >= MINIMUM_SHOWN else before
+
+
+def last_shown_of_growing(people: int) -> int:
+    """Return what `last_shown` gives of people who came one by one, and of whom none left."""
+    return people - people % MINIMUM_SHOWN
+
+
 def people_in_words(people: int) -> str:
     """Say a number of people, or of what is theirs, as `rounded_people` lets it be shown."""
     shown = rounded_people(people)

@@ -57,9 +57,10 @@ class Shortage(StrEnum):
     REST_EVENTS = "events elsewhere"
 
 
-EvidenceOf = Literal["internal", "external", "questions"]
+EvidenceOf = Literal["internal", "external", "questions", "service"]
 """What a finding rests on: forecasts of the training cohort by networks that never saw the person,
-forecasts of an external cohort, or the questions that a ward would ask today."""
+forecasts of an external cohort, the questions that a ward would ask today, or outcomes in service
+that people laid before the audit."""
 
 
 class ExternalValidation(BaseModel):
@@ -93,6 +94,28 @@ class ExternalValidation(BaseModel):
     people: int | None
     overlap: int | None
     new: int | None
+
+
+class ShownInService(BaseModel):
+    """What outcomes in service have shown of a group, as people laid it before an audit.
+
+    Parameters
+    ----------
+    attribute, label
+        The group.
+    rules
+        The rules that were shown to hold for it.
+    entry, digest
+        The proposal in the ledger: number and hash of its entry.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    attribute: str
+    label: str
+    rules: tuple[str, ...]
+    entry: int
+    digest: str
 
 
 class Finding(BaseModel):
@@ -184,6 +207,9 @@ class Verdict(BaseModel):
     change
         How it differs from the version last in service, under the change plan that was in force;
         None where there was no plan.
+    shown_in_service
+        What outcomes in service have shown of groups, and counts in it; written only where there
+        is any.
     simulated
         True when the cohort is simulated: such a verdict says nothing about real people.
     look
@@ -223,6 +249,7 @@ class Verdict(BaseModel):
     champion_predictions_digest: str | None = None
     external: ExternalValidation | None = None
     change: PlanComparison | None = None
+    shown_in_service: tuple[ShownInService, ...] = ()
     simulated: bool
     look: Annotated[int, Field(ge=1)] = 1
     outcome: Outcome
@@ -238,6 +265,8 @@ class Verdict(BaseModel):
         record: dict[str, Any] = serialize(self)
         if self.held_back is None and EVERY_FIELD not in (info.context or {}):
             record.pop("held_back", None)
+        if not self.shown_in_service and EVERY_FIELD not in (info.context or {}):
+            record.pop("shown_in_service", None)
         return record
 
     @model_validator(mode="after")

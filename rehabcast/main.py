@@ -39,6 +39,7 @@ with without_collection():
     )
     from rehabcast.commands.changes import plan, retrain
     from rehabcast.commands.demo import demo
+    from rehabcast.commands.exercise import audit as exercise_audit
     from rehabcast.commands.exercise import groups, programme, recordings
     from rehabcast.commands.learning import benchmark, search, training
     from rehabcast.commands.proposals import task
@@ -65,7 +66,9 @@ app = typer.Typer(
 app.add_typer(cohort.app, name="cohort")
 app.add_typer(features.app, name="features")
 app.add_typer(task.app, name="task")
-for command in (recordings.train, recordings.enrol, recordings.recognise, groups.groups):
+for command in (
+    recordings.train, exercise_audit.audit, recordings.enrol, recordings.recognise, groups.groups,
+):  # fmt: skip
     programme.app.command()(command)
 app.add_typer(programme.app, name="exercise")
 app.command()(training.train)

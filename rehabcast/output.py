@@ -104,7 +104,8 @@ def emit(result: object, readable: RenderableType, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(as_record(result), default=str, allow_nan=False) + "\n")
     else:
-        stdout_console.print(readable)
+        # A line of text stays one: what is broken at a terminal's width can't be copied from it.
+        stdout_console.print(readable, soft_wrap=isinstance(readable, str))
 
 
 def as_record(result: object) -> Any:

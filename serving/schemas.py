@@ -48,17 +48,10 @@ MAX_OBSERVATIONS = 80_000
 Observations = Annotated[list[Observation], Meta(min_length=1, max_length=MAX_OBSERVATIONS)]
 
 
-class ForecastRequest(Strict, frozen=True, kw_only=True):
-    """A subject's record so far: inline, as a FHIR R4 Bundle, or already on record.
-
-    Inline needs `enrolment_day` and `observations`; FHIR needs `bundle`; with neither, the running
-    record of `subject` is used (`POST /v1/observations`). With a date of onset (that of a bundle's
-    Condition, or `onset_date`) the forecast is of today, or of `as_of`; without one, of the newest
-    day with a measurement.
-    """
+class RecordRequest(Strict, frozen=True, kw_only=True):
+    """A subject's record so far, and what is asked of whichever model reads it."""
 
     subject: SubjectId
-    task: TaskName = ""
     enrolment_day: Day | None = None
     observations: Observations | None = None
     onset_date: date | None = None
@@ -76,6 +69,18 @@ class ForecastRequest(Strict, frozen=True, kw_only=True):
     next_measurement: Annotated[
         bool, Meta(description="Also say what measuring again would be worth; it takes longer.")
     ] = False
+
+
+class ForecastRequest(RecordRequest, frozen=True, kw_only=True):
+    """A subject's record so far: inline, as a FHIR R4 Bundle, or already on record.
+
+    Inline needs `enrolment_day` and `observations`; FHIR needs `bundle`; with neither, the running
+    record of `subject` is used (`POST /v1/observations`). With a date of onset (that of a bundle's
+    Condition, or `onset_date`) the forecast is of today, or of `as_of`; without one, of the newest
+    day with a measurement.
+    """
+
+    task: TaskName = ""
 
 
 class ForecastsRequest(Strict, frozen=True, kw_only=True):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from contracts.groups import MINIMUM_SHOWN, rounded_people
+from contracts.groups import last_shown as number_last_shown
+from contracts.groups import rounded_people
 
 Cell = tuple[str, ...]
 """What is counted, and of which attribute and label."""
@@ -30,15 +31,11 @@ def last_shown(before: Mapping[Cell, int], now: Mapping[Cell, int]) -> dict[Cell
     The number as it was when the cell last changed, 0 where it never did.
     """
     return {
-        cell: _last_shown(before.get(cell, 0), now.get(cell, 0)) for cell in sorted({*before, *now})
+        cell: number_last_shown(before.get(cell, 0), now.get(cell, 0))
+        for cell in sorted({*before, *now})
     }
 
 
 def shown(people: int) -> int | None:
     """Return what readers see of a number of `last_shown`: at least so many; None where hidden."""
     return rounded_people(people)
-
-
-def _last_shown(before: int, now: int) -> int:
-    # The net number is at most that of those who moved.
-    return now if abs(now - before) >= MINIMUM_SHOWN else before

@@ -17,6 +17,7 @@ from audits.judging.further.external import (
     FurtherEvidence,
     without_questions,
 )
+from audits.judging.further.service import with_service
 from audits.judging.lost.findings import no_follow_up
 from audits.judging.lost.missing import Missing, violations
 from audits.judging.policy import Policy
@@ -108,6 +109,7 @@ def judge(
         champion=inputs.champion,
         champion_predictions_digest=inputs.champion_predictions_digest,
         external=None if further.external is None else further.external.validation,
+        shown_in_service=further.shown_in_service,
         simulated=inputs.simulated,
         look=1 + len(inputs.earlier),
         outcome=judged.outcome,
@@ -156,7 +158,8 @@ def _judged(
     )  # fmt: skip
     of_groups = (finding for finding in beside if finding.axis != EVERYONE)
     # Whoever is harmed elsewhere is out of scope here too.
-    applied = replace(applied, findings=(*applied.findings, *of_groups))
+    shown = with_service(applied.findings, further.shown_in_service)
+    applied = replace(applied, findings=(*shown, *of_groups))
     found = (*of_the_table, *applied.findings)
     outcome = gravest(found)
     served = candidates(table, applied)

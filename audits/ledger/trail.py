@@ -25,6 +25,8 @@ RESTRICTION, SUSPENSION = "restriction", "suspension"
 extends a scope but a new audit."""
 WARNING = "warning"
 """Kind of an entry that says that something speaks against a version, and changes nothing."""
+PROPOSAL = "proposal"
+"""Kind of an entry that says that outcomes speak for serving another group, and changes nothing."""
 CHAMPION_CHANGES = (PROMOTION, ROLLBACK, REVOCATION, RESTRICTION, SUSPENSION)
 """Kinds of entries that change the champion, or leave none."""
 ENDS = (REVOCATION, SUSPENSION)
@@ -35,7 +37,7 @@ WITHDRAWN = {REVOCATION: "revoked", SUSPENSION: "suspended", RESTRICTION: "restr
 """How each is said of a version."""
 UNDERSTOOD = frozenset(
     {AUDIT, APPROVAL, DRIFT, POLICY, CHANGE_PLAN, PLAN_APPROVAL, FEDERATED_EXPORT,
-     FEDERATED_AUDIT, WARNING, *CHAMPION_CHANGES}
+     FEDERATED_AUDIT, WARNING, PROPOSAL, *CHAMPION_CHANGES}
 )  # fmt: skip
 """Kinds that this release can act on. A ledger with any other is not served from: what it withdraws
 would be served on."""

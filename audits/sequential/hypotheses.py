@@ -109,37 +109,47 @@ def _of_rules(
         for axis, labels in {EVERYONE: [EVERYONE]}.items() if everyone else groups.items():
             if axis in (rule.axes or (axis,)) and [*labels] != [NOT_RECORDED]:
                 for label in labels:
-                    for milestone in milestones if rule.metric.of_milestone else (None,):
-                        yield from _sides(rule, axis, label, milestone, points)
+                    yield from sides_of(rule, axis, label, milestones, points)
 
 
-def _sides(
-    rule: Rule, axis: str, label: str, milestone: str | None, points: float
+def sides_of(
+    rule: Rule, axis: str, label: str, milestones: Sequence[str], points: float
 ) -> Iterator[Hypothesis]:
+    """Yield what is tested of a rule for one group: each milestone and each side of its limit."""
     sides = {
         Direction.AT_MOST: [(1, rule.limit)],
         Direction.AT_LEAST: [(-1, rule.limit)],
         Direction.WITHIN: [(1, rule.limit), (-1, -rule.limit)],
     }[rule.direction]
+    for milestone in milestones if rule.metric.of_milestone else (None,):
+        for sign, limit in sides:
+            yield Hypothesis(
+                rule=rule.name, axis=axis, group=label, sign=sign, limit=limit, milestone=milestone,
+                bound=bound_of(rule, sign, limit, points), is_clipped=ends_of(rule.metric) is None,
+            )  # fmt: skip
+
+
+def bound_of(rule: Rule, sign: int, limit: float, points: float) -> float:
+    """Return how far below 0 a payoff can be: where the number is furthest on the good side."""
     ends = ends_of(rule.metric)
-    if ends is not None and rule.statistic is not Statistic.VALUE:
+    if ends is None:
+        return points
+    if rule.statistic is not Statistic.VALUE:
         ends = ends[0] - ends[1], ends[1] - ends[0]
-    for sign, limit in sides:
-        # Bounded by the number that speaks most for the rule.
-        bound = points if ends is None else sign * (limit - ends[0 if sign > 0 else 1])
-        yield Hypothesis(
-            rule=rule.name, axis=axis, group=label, sign=sign, limit=limit, milestone=milestone,
-            bound=bound, is_clipped=ends is None,
-        )  # fmt: skip
+    return sign * (limit - ends[0 if sign > 0 else 1])
 
 
 def _of_losses(policy: Policy, groups: Mapping[str, Sequence[str]]) -> Iterator[Hypothesis]:
-    if policy.lost is None:
-        return
-    limit = policy.lost.maximum_difference
     for axis, labels in groups.items():
         for label in labels if len(labels) > 1 else ():
-            yield Hypothesis(
-                rule=LOSSES, axis=axis, group=label, sign=1, limit=limit, bound=1 + limit,
-                is_clipped=False, warns_only=True,
-            )  # fmt: skip
+            yield from losses_of(policy, axis, label)
+
+
+def losses_of(policy: Policy, axis: str, label: str) -> Iterator[Hypothesis]:
+    """Yield that a group loses no more outcomes than others, where the policy asks."""
+    if policy.lost is not None:
+        limit = policy.lost.maximum_difference
+        yield Hypothesis(
+            rule=LOSSES, axis=axis, group=label, sign=1, limit=limit, bound=1 + limit,
+            is_clipped=False, warns_only=True,
+        )  # fmt: skip

@@ -17,6 +17,7 @@ Letters: N people of a week, P pairs, Q quantities, L levels, W weeks, T tests, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -79,6 +80,8 @@ class ShiftTest:
         Now, and the largest after any week.
     weight
         Its share of the error budget.
+    weeks
+        In how many weeks people paid to it.
     """
 
     quantity: str
@@ -88,6 +91,7 @@ class ShiftTest:
     e_value: float
     largest: float
     weight: float
+    weeks: int
 
     def reaches(self, alpha: float) -> bool:
         """Return whether it alone reached a chance of error, with its share of the budget."""
@@ -208,6 +212,7 @@ def shifts(
     if added:
         week_A, test_A, growth_A = zip(*added, strict=True)
         growth_WTK[list(week_A), list(test_A)] = growth_A
+    weeks_of = Counter(test for _, test, _ in added)
     e_WT = e_process(growth_WTK, plan.starts)
     weight_T = np.array(weight_of)
     # What nobody has come for yet keeps its wealth.
@@ -218,6 +223,7 @@ def shifts(
         tests=tuple(
             ShiftTest(
                 quantity=quantity, attribute=attribute, group=label, weight=weight_of[t],
+                weeks=weeks_of[t],
                 direction=_direction(growth_WTK[: 1 + int(e_WT[:, t].argmax()), t]),
                 e_value=float(e_WT[-1, t]), largest=float(e_WT[:, t].max()),
             )

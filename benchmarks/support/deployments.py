@@ -164,13 +164,24 @@ def numbers_of(people: People, each: Hypothesis) -> tuple[Array, NDArray[np.bool
 
 def growth_of(people: People, each: Hypothesis) -> Array:
     """Return what each week in which outcomes are due adds to a test, (W, D, K)."""
+    cell_P, payoff_P = payoffs_of(people, each)
+    cells = people.deployments * WEEKS
+    growth_CK: Array = np.stack(
+        [np.bincount(cell_P, np.log1p(payoff_P / each.bound * bet), cells) for bet in BETS_K],
+        axis=1,
+    ).astype(np.float64)
+    return late(growth_CK, people.deployments)
+
+
+def payoffs_of(people: People, each: Hypothesis) -> tuple[NDArray[np.int64], Array]:
+    """Return deployment and week of coming of each payoff to a test, and the payoff, (P,) each."""
     value_N, counts_N = numbers_of(people, each)
     cells = people.deployments * WEEKS
     if each.axis == EVERYONE:
         cell_P, number_P = people.cell_N[counts_N], value_N[counts_N]
     else:
         group_N = people.label_N[each.axis] == each.group
-        if each.rule != LOSSES and rule_of(each).statistic is Statistic.VALUE:
+        if each.rule != LOSSES and rule_of(each).statistic is not Statistic.DIFFERENCE:
             chosen_N = counts_N & group_N
             cell_P, number_P = people.cell_N[chosen_N], value_N[chosen_N]
         else:
@@ -180,13 +191,14 @@ def growth_of(people: People, each: Hypothesis) -> Array:
     payoff_P = each.sign * (number_P - each.limit)
     if each.is_clipped:
         payoff_P = np.clip(payoff_P, -each.bound, each.bound)
-    growth_CK = np.stack(
-        [np.bincount(cell_P, np.log1p(payoff_P / each.bound * bet), cells) for bet in BETS_K],
-        axis=1,
-    )
-    growth_DWK = growth_CK.reshape(people.deployments, WEEKS, len(BETS_K))
-    late_DWK = np.zeros_like(growth_DWK)
-    late_DWK[:, LATE_WEEKS:] = growth_DWK[:, :-LATE_WEEKS]
+    return cell_P, payoff_P
+
+
+def late(sum_CK: Array, deployments: int) -> Array:
+    """Return sums of weeks of coming, (D * W, K), by the week of their outcomes, (W, D, K)."""
+    sum_DWK = sum_CK.reshape(deployments, WEEKS, -1)
+    late_DWK = np.zeros_like(sum_DWK)
+    late_DWK[:, LATE_WEEKS:] = sum_DWK[:, :-LATE_WEEKS]
     return np.asarray(late_DWK.transpose(1, 0, 2), dtype=np.float64)
 
 

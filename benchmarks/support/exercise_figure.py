@@ -1,4 +1,4 @@
-"""Three recordings with the repetitions that were found in them, to be looked at."""
+"""Five recordings with the repetitions that were found in them, to be looked at."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from features.exercise.repetitions import path, repetitions
 from features.exercise.rhythm import movement
 from training.exercise.fit import LabelledSet
 
-CHOSEN = (("1", "left", "ABD"), ("7", "right", "IR"), ("4", "left", "PEN"))
-"""One that is easy, one with jerks, one that is fast."""
+CHOSEN = (
+    ("1", "left", "ABD"), ("7", "right", "IR"), ("4", "left", "PEN"), ("2", "right", "ER"),
+    ("2", "right", "ABD"),
+)  # fmt: skip
+"""One that is easy, one with jerks, one that is fast, and two that are not the 20 of their name."""
 
 
 def draw(labelled: Sequence[LabelledSet], file: Path) -> None:
-    """Draw the way along the main path of three recordings, and where repetitions begin and end."""
+    """Draw the way along the main path of some recordings, and where repetitions begin and end."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(len(CHOSEN), 1, figsize=(10, 6), layout="constrained")
+    figure, axes = plt.subplots(len(CHOSEN), 1, figsize=(10, 2 * len(CHOSEN)), layout="constrained")
     for axis, (person, side, exercise) in zip(axes, CHOSEN, strict=True):
         (one,) = (
             each for each in labelled

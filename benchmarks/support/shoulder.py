@@ -21,6 +21,7 @@ from features.exercise.rhythm import movement, period
 from features.recording import Quantity, Signal
 from support.repository import REAL_DATA
 from training.exercise.fit import LabelledSet
+from training.exercise.impaired import slow, small, stopped_at
 
 SPAR = REAL_DATA / "spar_shoulder"
 RECORDED_HZ, NOMINAL = 50.0, 20
@@ -153,31 +154,11 @@ def plain_count(values_T6: Array) -> int:
     return round(len(along_T) / lag)
 
 
-def slow(values_T6: Array) -> Array:
-    """Return a set done at half the pace, as with bradykinesia."""
-    from training.exercise.fit import paced
-
-    return paced(values_T6, 2.0)
-
-
-def small(values_T6: Array) -> Array:
-    """Return a set of 0.6 of its movement about where the limb is held: weakness, pain."""
-    held_6 = np.concatenate([values_T6[:, :3].mean(axis=0), np.zeros(3)]).astype(np.float32)
-    return (held_6 + 0.6 * (values_T6 - held_6)).astype(np.float32)
-
-
 def interrupted(values_T6: Array) -> Array:
     """Return a set that stops for .4 s twice in each repetition, on the way: broken movement."""
     done_T, _ = progress(values_T6)
     stops = np.searchsorted(done_T, np.arange(0.25, NOMINAL, 0.5))
-    parts = []
-    for first, last in zip([0, *stops], [*stops, len(values_T6)], strict=True):
-        parts.append(values_T6[first:last])
-        if last < len(values_T6):
-            still = np.repeat(values_T6[last : last + 1], int(0.4 * RATE_HZ), axis=0)
-            still[:, 3:] = 0
-            parts.append(still)
-    return np.concatenate(parts)
+    return stopped_at(values_T6, [int(stop) for stop in stops])
 
 
 IMPAIRMENTS = {"slow": slow, "small": small, "interrupted": interrupted}

@@ -32,6 +32,9 @@ COLUMNS = (SET, *OF_SET, *OF_REPETITION)
 """Of the CSV table. A set's rows follow each other under its number, and repeat what is of the set;
 one without repetitions is a row without them."""
 
+OPTIONAL = frozenset({"trunk_deg"})
+"""Columns that a table may lack."""
+
 NUMBERS = frozenset({*OF_REPETITION, "confidence"})
 
 _FILE = TypeAdapter(SetFile)
@@ -172,7 +175,8 @@ def _from_csv(content: bytes, path: Path) -> Mapping[str, Any]:
             if None in row or None in row.values():
                 problems.append(_problem(path, "*", "it has too many or too few cells", "", line))
                 continue
-            cells = {name: _cell(name, row[name], path, line, problems) for name in COLUMNS[1:]}
+            cells = {name: _cell(name, row.get(name, ""), path, line, problems)
+                     for name in COLUMNS[1:]}  # fmt: skip
             of_set = {name: cells[name] for name in OF_SET}
             if row[SET] != before:
                 sets.append({**of_set, "repetitions": []})
@@ -192,7 +196,7 @@ def _from_csv(content: bytes, path: Path) -> Mapping[str, Any]:
 def _header(header: list[str], path: Path) -> list[Problem]:
     wanted, found = set(COLUMNS), set(header)
     lacking = [_problem(path, name, "the column is missing", ADVICE, 1) for name in COLUMNS
-               if name not in found]  # fmt: skip
+               if name not in found | OPTIONAL]  # fmt: skip
     others = [
         _problem(path, name, "it is no column of a table of sets", "leave it out", 1)
         for name in header

@@ -19,7 +19,7 @@ SLACK_S = 0.5
 recognisers blur edges so far (local)."""
 
 LONGEST_SET = timedelta(hours=2)
-MOST_DEG, MOST_SECONDS = 360.0, 120.0
+MOST_DEG, MOST_TRUNK_DEG, MOST_SECONDS = 360.0, 180.0, 120.0
 
 
 def _local(value: object) -> object:
@@ -60,6 +60,9 @@ class Repetition:
     smoothness_sparc, smoothness_ldlj
         Spectral arc length (Balasubramanian 2015) and log dimensionless jerk: 0 or below, nearer to
         0 is smoother; None where the repetition was too short for it.
+    trunk_deg
+        By how much the trunk turned or leaned along (`features.exercise.trunk`); None where no
+        sensor on it recorded the repetition.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -70,6 +73,7 @@ class Repetition:
     tempo: Number
     smoothness_sparc: Number | None
     smoothness_ldlj: Number | None
+    trunk_deg: Number | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +183,8 @@ def _of_repetition(one: Repetition) -> Iterator[str]:
         yield f"its tempo, {one.tempo:g}, is not a share of its duration"
     if one.range_deg is not None and not 0 <= one.range_deg <= MOST_DEG:
         yield f"its range_deg, {one.range_deg:g}, is not within 0 to {MOST_DEG:g}"
+    if one.trunk_deg is not None and not 0 <= one.trunk_deg <= MOST_TRUNK_DEG:
+        yield f"its trunk_deg, {one.trunk_deg:g}, is not within 0 to {MOST_TRUNK_DEG:g}"
     for name, value in (("sparc", one.smoothness_sparc), ("ldlj", one.smoothness_ldlj)):
         if value is not None and value > 0:
             yield f"its smoothness_{name}, {value:g}, is above 0"

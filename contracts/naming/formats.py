@@ -17,6 +17,7 @@ NEWEST = {
     "task": 1, "audit-policy": 1, "bundle": 5, "audit-report": 1, "record": 4, "change-plan": 1,
     "vocabulary": 1, "prior": 1, "federated-offer": 1, "federated-sums": 1, "monitoring-plan": 1,
     "exercise-programme": 1, "exercise-sets": 1, "exercise-recogniser": 1, "exercise-template": 1,
+    "exercise-audit": 1,
 }  # fmt: skip
 """Newest form of each kind of document that this version reads; it reads all before.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+import io
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,7 +12,11 @@ from contracts.exercise import codes
 from contracts.vocabulary import vocabulary
 from features.adherence.observed import Observed
 from features.adherence.quality import quality_of
+from features.adherence.symmetry import asymmetry_of, both_sides
 from features.adherence.weeks import adherence_of, exercise_week
+
+COLUMNS = ("subject", "date", "code", "value", "unit")
+"""Of the table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +41,17 @@ def daily_values(observed: Observed) -> list[DayValue]:
     ]
 
 
+def as_table(subject: str, values: Iterable[DayValue]) -> str:
+    """Return a person's values as a CSV table, a row a value, with units."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for each in values:
+        unit = vocabulary()[each.code].unit
+        table.writerow((subject, each.day.isoformat(), each.code, f"{each.value:.6g}", unit))
+    return text.getvalue()
+
+
 def _values(observed: Observed, day: date) -> Iterator[tuple[str, float | None]]:
     exercises = observed.programme.exercises
     done = [(exercise, each) for exercise in exercises for each in observed.on(day, exercise)]
@@ -48,6 +65,10 @@ def _values(observed: Observed, day: date) -> Iterator[tuple[str, float | None]]
     yield codes.SMOOTHNESS, quality.smoothness
     yield codes.IRREGULARITY, quality.irregularity
     yield codes.FATIGUE, quality.fatigue
+    yield codes.TRUNK, quality.trunk_deg
+    pairs = both_sides(done)
+    yield codes.RANGE_ASYMMETRY, asymmetry_of(each.range_deg for each in pairs)
+    yield codes.TIME_ASYMMETRY, asymmetry_of(each.seconds for each in pairs)
 
 
 def _is_plausible(code: str, value: float) -> bool:

@@ -36,6 +36,8 @@ class Quality:
         Coefficient of variation of the time of a set's repetitions, median over sets.
     fatigue
         1 less the range of the last third of a set over that of the first, median over sets.
+    trunk_deg
+        Median movement of the trunk, degrees.
     """
 
     as_shown: float | None
@@ -46,6 +48,7 @@ class Quality:
     smoothness: float | None
     irregularity: float | None
     fatigue: float | None
+    trunk_deg: float | None
 
 
 Done = tuple[Exercise, ExerciseSet]
@@ -87,6 +90,7 @@ def quality_of(done: Iterable[Done]) -> Quality:
         ),
         irregularity=_median(_known(_irregularity(each.repetitions) for _, each in done)),
         fatigue=_median(_known(_fatigue(each.repetitions) for _, each in done)),
+        trunk_deg=_median(_known(one.trunk_deg for _, one in pairs)),
     )
 
 

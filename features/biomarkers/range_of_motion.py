@@ -26,7 +26,10 @@ SETTLE_S = 1.0
 def orientations(
     acceleration_NC: NDArray[np.float64], rotation_NC: NDArray[np.float64], rate_hz: float
 ) -> Rotation:
-    """Return the orientation of one unit at each sample.
+    """Return the orientation of one unit at each sample, from where gravity is in the first second.
+
+    The library's own start holds the heading for 300 samples, 12 s at 25 Hz, whatever its sample
+    period: it is passed over.
 
     Parameters
     ----------
@@ -35,6 +38,12 @@ def orientations(
     """
     fusion = imufusion.Ahrs()
     fusion.set_sample_period(1 / rate_hz)
+    pull_3 = acceleration_NC[: max(int(SETTLE_S * rate_hz), 1)].mean(axis=0)
+    fusion.skip_startup()
+    if np.linalg.norm(pull_3) > 0:
+        upright, _ = Rotation.align_vectors([[0.0, 0.0, 1.0]], [pull_3])
+        fusion.set_quaternion(upright.as_quat()[[3, 0, 1, 2]])
+        fusion.set_heading(0.0)
     quaternion_N4 = np.empty((len(acceleration_NC), 4))
     for n, (turn, pull) in enumerate(zip(rotation_NC, acceleration_NC, strict=True)):
         fusion.update_no_magnetometer(turn, pull)

@@ -2,7 +2,8 @@
 
 Kernels have length 9, three weights of 2 and six of -1: all 84 of them, each at every dilation and
 on a few of the channels. A feature is the share of a window in which one kernel's output is above a
-bias, and biases are quantiles of what the kernel gave on windows that were learned from. Weights
+bias, and biases are quantiles of what the kernel gave on windows that were learned from, padding
+included. For every second kernel only the outputs that no padding reaches count. Weights
 sum to zero, so that a constant (gravity) changes nothing: how a limb is held is told by other
 features (`features.exercise.windows`).
 
@@ -77,6 +78,11 @@ class Kernels:
     uses_DKC: NDArray[np.bool_]
     bias_KF: Array
 
+    @property
+    def count(self) -> int:
+        """How many features they give."""
+        return self.bias_KF.size
+
     def features(self, window_WCT: Array) -> Array:
         """Return the shares above the biases, (W, K * F)."""
         share_WKF = np.empty((len(window_WCT), *self.bias_KF.shape), dtype=np.float32)
@@ -135,10 +141,9 @@ def fit(window_WCT: Array, features: int, generator: np.random.Generator) -> Ker
     for d, (dilation, count) in enumerate(zip(dilation_D, biases_D, strict=True)):
         drawn_WCT = window_WCT[generator.integers(windows, size=KERNELS)]
         given_KKT = convolved(drawn_WCT, int(dilation), uses_DKC[d])
-        for own, inside in _halves(d, int(dilation), samples):
-            for k in range(KERNELS)[own]:
-                asked = quantile_KF[k, first : first + count]
-                bias_KF[k, first : first + count] = np.quantile(given_KKT[k, k, inside], asked)
+        for k in range(KERNELS):
+            asked = quantile_KF[k, first : first + count]
+            bias_KF[k, first : first + count] = np.quantile(given_KKT[k, k], asked)
         first += int(count)
     return Kernels(
         samples=samples,

@@ -17,6 +17,7 @@ from features.sources import formats
 from features.sources.signal_tables import read_signals
 
 SITE = "wrist"
+TRUNK = ("chest", "sternum", "trunk", "upper back")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,38 @@ def read_recording(path: Path, declared: ImportMap) -> Recording:
     ContractError
         It can't be read, is not declared, is of no wrist or of several, or its clock goes back.
     """
+    placements, pieces, dropped = _read(path, declared)
+    return Recording(side=_side(placements, path), motions=pieces, dropped=dropped)
+
+
+def read_trunk(path: Path, declared: ImportMap) -> tuple[Motion, ...]:
+    """Read a file as a recording of the trunk.
+
+    Raises
+    ------
+    ContractError
+        As of a wrist; or it is not of the trunk, or has no gyroscope.
+    """
+    placements, pieces, _ = _read(path, declared)
+    if len(placements) != 1 or not placements <= set(TRUNK):
+        said = " and ".join(sorted(map(repr, placements)))
+        raise ContractError(
+            f"{path.name}: it was worn at {said}, and not on the trunk",
+            f"declare it in the map: placement = one of {', '.join(TRUNK)}",
+        )
+    if not all(each.has_rotation for each in pieces):
+        raise ContractError(
+            f"{path.name}: it has no rotation, and without a gyroscope nobody can tell how far a"
+            " trunk turns",
+            "declare its rotation in [[signals]] of the map, or leave this recording out",
+        )
+    return pieces
+
+
+def _read(
+    path: Path, declared: ImportMap
+) -> tuple[set[str], tuple[Motion, ...], tuple[Problem, ...]]:
+    """Return where a file was recorded, its pieces, and what was left out of it."""
     file = declared.source_file(path, path.name, path.stem)
     columns = declared.signals_of(path.name)
     readings = read_signals(file, columns) if columns else formats.read(file)
@@ -58,7 +91,7 @@ def read_recording(path: Path, declared: ImportMap) -> Recording:
         raise
     except ContractError as error:
         raise ContractError(f"{path.name}: {error.reason}", error.what_to_do) from error
-    return Recording(side=_side(placements, path), motions=tuple(pieces), dropped=tuple(dropped))
+    return placements, tuple(pieces), tuple(dropped)
 
 
 def _of_reading(

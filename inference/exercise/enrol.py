@@ -13,8 +13,8 @@ from features.exercise.sets import sets
 from inference.exercise.recogniser import Recogniser
 from inference.exercise.templates import TemplateFile
 
-LEAST_SHOWN = 2
-"""Of one repetition nobody can tell where it begins and ends."""
+LEAST_SHOWN = 3
+"""With fewer nobody has looked at how many sets get the right name."""
 
 
 def enrolled(
@@ -25,7 +25,7 @@ def enrolled(
     Raises
     ------
     ContractError
-        The recording has a hole, or holds fewer than two repetitions.
+        The recording has a hole, or holds fewer than three repetitions.
     """
     if len(motions) != 1:
         raise ContractError(
@@ -43,14 +43,15 @@ def enrolled(
     shown = repetitions(values_T6)
     if len(shown) < LEAST_SHOWN:
         raise ContractError(
-            f"{name}: {len(shown)} repetition(s) can be seen in it",
-            "record at least three, one after the other, and nothing else",
+            f"{name}: {len(shown)} repetition(s) can be seen in it, and {LEAST_SHOWN} are needed",
+            f"record at least {LEAST_SHOWN}, one after the other, and nothing else",
         )
-    place_D = recogniser.place(
-        upright(as_right(values_T6[shown[0][0] : shown[-1][1]], side)),
+    template = recogniser.template(
+        exercise, upright(as_right(values_T6[shown[0][0] : shown[-1][1]], side)),
         with_rotation=motions[0].has_rotation,
-    )
+    )  # fmt: skip
     return TemplateFile(
         exercise=exercise, side=side, repetitions=len(shown), model_version=recogniser.version,
-        gyroscope=motions[0].has_rotation, place=tuple(map(float, place_D)),
+        gyroscope=motions[0].has_rotation, place=tuple(map(float, template.place_D)),
+        scores=tuple(map(float, template.score_E)),
     )  # fmt: skip

@@ -81,7 +81,9 @@ def recognise(
             )
             if what.exercise in recogniser.exercises:
                 handed.append(handedness(right_T6))
-                usual.append(recogniser.handedness(what.exercise))
+                usual.append(
+                    recogniser.handedness(what.exercise, with_rotation=motion.has_rotation)
+                )
             start, end = (_local(motion, place) for place in (first, last))
             found.append(
                 ExerciseSet(

@@ -1,10 +1,11 @@
 """A fitted recogniser of exercises: read from its file, which nothing is unpickled from.
 
-It has a head for recordings with a gyroscope and one for those without. A head scores the windows
-of a set (ridge on kernels and moments, `features.exercise.windows`); the set is the exercise with
-the best mean. It is none of them where it lies farther from that exercise's centre than all but few
-sets of people whom the recogniser had not learned from. Templates, of a few demonstrated
-repetitions, replace scores and centres by those of one person.
+It has a head for recordings with a gyroscope and one for those without. A head gives the windows of
+a set chances, half by ridge on kernels and moments (`features.exercise.windows`) and half by a
+forest on the moments; the set is the exercise with the best mean. It is none of them where it lies
+farther from that exercise's centre than all but few sets of people whom the recogniser had not
+learned from. Templates, of a few demonstrated repetitions, replace chances and centres: the set is
+what it is least unlike, in where it lies and in the scores of ridge.
 
 Letters: W windows, F features, E exercises, D dimensions of the space in which sets lie.
 """
@@ -14,18 +15,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
+from scipy.special import softmax
 
 from contracts.errors import ContractError
 from contracts.naming.formats import KEY, name_of, require_known_form
 from features.exercise.kernels import Kernels
 from features.exercise.windows import channels, moments, windows
+from inference.exercise.forest import Forest
 from inference.exercise.templates import Template
 
 Array = NDArray[np.float32]
@@ -33,6 +36,7 @@ Array = NDArray[np.float32]
 FORM = "exercise-recogniser"
 ABOUT = "about"
 WITH, WITHOUT = "with", "without"
+LEAST_CHANCE = 1e-3
 LARGEST_Z = 5.0
 """Features farther from their mean count as that far: one must not decide alone."""
 
@@ -44,10 +48,10 @@ class Recognition:
     Parameters
     ----------
     exercise, confidence
-        Its name, None where it is none that is known; and the share of such answers that are right.
-        By templates the second is an order only: how sharp it is was learned from ridge scores.
+        Its name, None where it is none that is known; and the share of such answers that are right,
+        where it is one of those that are asked about.
     distance
-        From the centre of the exercise that it is likest, 1 at the limit of what is known.
+        From the centre or template of this exercise, 1 at the limit of what is known.
     """
 
     exercise: str | None
@@ -65,14 +69,20 @@ class Head:
         Mean and standard deviation of the features.
     weight_FE, base_E
         Ridge.
+    forest
+        Of the moments, the last of the features.
     space_FD, centre_ED
         Where sets lie, and the centre of each exercise.
     handed_E
         Mean handedness of each exercise (`features.exercise.frame`).
-    sharpness
-        What turns scores into the share that are right.
+    sharpness, template_sharpness
+        What turns mean chances of windows, and unlikeness to templates, into the share that are
+        right.
     limit, template_limit
-        Distances from a centre, or from a template, within which all but few true sets lie.
+        Distances from a centre, or unlikeness to a template, within which all but few true sets
+        lie.
+    score_share
+        What another score counts in unlikeness, beside another place.
     """
 
     kernels: Kernels
@@ -80,11 +90,14 @@ class Head:
     spread_F: Array
     weight_FE: Array
     base_E: Array
+    forest: Forest
     space_FD: Array
     centre_ED: Array
     handed_E: Array
     sharpness: float
     limit: float
+    score_share: float
+    template_sharpness: float
     template_limit: float
 
     def standardised(self, values_T6: Array, *, with_rotation: bool) -> Array:
@@ -92,6 +105,35 @@ class Head:
         window_WCT = windows(channels(values_T6, with_rotation=with_rotation))
         raw_WF = np.hstack([self.kernels.features(window_WCT), moments(window_WCT)])
         return clipped(raw_WF, self.level_F, self.spread_F)
+
+    def chances(self, features_WF: Array) -> NDArray[np.float64]:
+        """Return the chance of each exercise in each window, (W, E)."""
+        score_WE = features_WF @ self.weight_FE + self.base_E
+        moment_WF = features_WF[:, self.kernels.count :]
+        return (by_ridge(score_WE) + self.forest.chances(moment_WF)) / 2
+
+    def shown(self, exercise: str, features_WF: Array) -> Template:
+        """Return where the windows of a set lie, and how ridge scores them, as a template."""
+        mean_F = features_WF.mean(axis=0, dtype=np.float64)
+        return Template(
+            exercise=exercise, place_D=mean_F @ self.space_FD,
+            score_E=mean_F @ self.weight_FE + self.base_E,
+        )  # fmt: skip
+
+    def unlikeness(self, one: Template, other: Template) -> float:
+        """Return how unlike two sets are."""
+        place = np.linalg.norm(one.place_D - other.place_D)
+        return float(place + self.score_share * np.linalg.norm(one.score_E - other.score_E))
+
+
+def by_ridge(score_WE: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the chances that scores stand for, (W, E).
+
+    Ridge is fitted to 1 for an exercise and -1 for the others, so that a score's mean is twice the
+    chance less 1; chances sum to 1 but for those that are raised to the least.
+    """
+    chance_WE = np.maximum((1 + score_WE.astype(np.float64)) / 2, LEAST_CHANCE)
+    return np.asarray(chance_WE / chance_WE.sum(axis=1, keepdims=True))
 
 
 def clipped(raw_WF: Array, level_F: Array, spread_F: Array) -> Array:
@@ -121,47 +163,44 @@ class Recogniser:
     people: int
     simulated: bool
 
-    def place(self, values_T6: Array, *, with_rotation: bool) -> NDArray[np.float64]:
-        """Return where a set lies, (D): what a template keeps of a person's movement."""
+    def template(self, exercise: str, values_T6: Array, *, with_rotation: bool) -> Template:
+        """Return what is kept of a person's demonstrated repetitions."""
         head = self.heads[WITH if with_rotation else WITHOUT]
-        features_WF = head.standardised(values_T6, with_rotation=with_rotation)
-        return np.asarray(features_WF.mean(axis=0) @ head.space_FD, dtype=np.float64)
+        return head.shown(exercise, head.standardised(values_T6, with_rotation=with_rotation))
 
-    def handedness(self, exercise: str) -> float:
+    def handedness(self, exercise: str, *, with_rotation: bool) -> float:
         """Return the usual handedness of an exercise."""
-        return float(self.heads[WITH].handed_E[self.exercises.index(exercise)])
+        head = self.heads[WITH if with_rotation else WITHOUT]
+        return float(head.handed_E[self.exercises.index(exercise)])
 
     def recognise(
         self, values_T6: Array, *, with_rotation: bool, templates: Sequence[Template] = ()
     ) -> Recognition:
         """Return what a set is, in the frame of a right wrist (`features.exercise.frame`)."""
         head = self.heads[WITH if with_rotation else WITHOUT]
-        features_F = head.standardised(values_T6, with_rotation=with_rotation).mean(axis=0)
-        place_D = features_F @ head.space_FD
+        features_WF = head.standardised(values_T6, with_rotation=with_rotation)
+        done = head.shown("", features_WF)
         if templates:
             names = [each.exercise for each in templates]
-            away = np.array([np.linalg.norm(place_D - each.place_D) for each in templates])
-            return _judged(names, away, -away, head.template_limit, head.sharpness)
-        score_E = features_F @ head.weight_FE + head.base_E
-        away_E = np.linalg.norm(head.centre_ED - place_D, axis=1)
-        return _judged(self.exercises, away_E, score_E, head.limit, head.sharpness)
+            unlike = np.array([head.unlikeness(done, each) for each in templates])
+            chance = softmax(-head.template_sharpness * unlike)
+            return _judged(names, chance, unlike / head.template_limit)
+        chance_E = head.chances(features_WF).mean(axis=0)
+        away_E = np.linalg.norm(head.centre_ED - done.place_D, axis=1)
+        return _judged(
+            self.exercises, softmax(head.sharpness * np.log(chance_E)), away_E / head.limit
+        )
 
 
 def _judged(
-    names: Sequence[str],
-    away: NDArray[np.floating],
-    score: NDArray[np.floating],
-    limit: float,
-    sharpness: float,
+    names: Sequence[str], chance: NDArray[np.floating], distance: NDArray[np.floating]
 ) -> Recognition:
-    best = int(score.argmax())
-    distance = float(away[best] / limit)
-    chance = np.exp(sharpness * (score - score.max()))
-    known = distance <= 1
+    best = int(chance.argmax())
+    known = bool(distance[best] <= 1)
     return Recognition(
         exercise=names[best] if known else None,
-        confidence=float(chance[best] / chance.sum()) if known else 0.0,
-        distance=distance,
+        confidence=float(chance[best]) if known else 0.0,
+        distance=float(distance[best]),
     )
 
 
@@ -203,7 +242,8 @@ def read_recogniser(path: Path) -> Recogniser:
 
 KERNEL_PARTS = ("dilation_D", "biases_D", "uses_DKC", "bias_KF")
 HEAD_PARTS = ("level_F", "spread_F", "weight_FE", "base_E", "space_FD", "centre_ED", "handed_E")
-LIMITS = ("sharpness", "limit", "template_limit")
+FOREST_PARTS = tuple(field.name for field in fields(Forest))
+LIMITS = ("sharpness", "limit", "score_share", "template_sharpness", "template_limit")
 
 
 def tensors_of(heads: Mapping[str, Head]) -> dict[str, NDArray[np.generic]]:
@@ -212,6 +252,7 @@ def tensors_of(heads: Mapping[str, Head]) -> dict[str, NDArray[np.generic]]:
     for name, head in heads.items():
         tensors |= {f"{name}/{part}": getattr(head.kernels, part) for part in KERNEL_PARTS}
         tensors |= {f"{name}/{part}": getattr(head, part) for part in HEAD_PARTS}
+        tensors |= {f"{name}/forest/{part}": getattr(head.forest, part) for part in FOREST_PARTS}
         tensors[f"{name}/samples"] = np.array([head.kernels.samples])
         tensors[f"{name}/limits"] = np.array([getattr(head, part) for part in LIMITS])
     return tensors
@@ -225,10 +266,7 @@ def _head(tensors: Mapping[str, NDArray[Any]], name: str) -> Head:
         samples=int(part("samples")[0]), dilation_D=part("dilation_D"), biases_D=part("biases_D"),
         uses_DKC=part("uses_DKC"), bias_KF=part("bias_KF"),
     )  # fmt: skip
-    sharpness, limit, template_limit = map(float, part("limits"))
-    return Head(
-        kernels=kernels, level_F=part("level_F"), spread_F=part("spread_F"),
-        weight_FE=part("weight_FE"), base_E=part("base_E"), space_FD=part("space_FD"),
-        centre_ED=part("centre_ED"), handed_E=part("handed_E"), sharpness=sharpness, limit=limit,
-        template_limit=template_limit,
-    )  # fmt: skip
+    parts: dict[str, Any] = {key: part(key) for key in HEAD_PARTS}
+    parts |= zip(LIMITS, map(float, part("limits")), strict=True)
+    forest = Forest(**{key: part(f"forest/{key}") for key in FOREST_PARTS})
+    return Head(kernels=kernels, forest=forest, **parts)

@@ -24,10 +24,14 @@ ADVICE = "name a file that `rehabcast exercise enrol` wrote"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """Where a person's repetitions of an exercise lie (`inference.exercise.recogniser`)."""
+    """Where a person's repetitions of an exercise lie, and how ridge scores them.
+
+    See `inference.exercise.recogniser`.
+    """
 
     exercise: str
     place_D: NDArray[np.float64]
+    score_E: NDArray[np.float64]
 
 
 class TemplateFile(Strict):
@@ -41,8 +45,8 @@ class TemplateFile(Strict):
         How many.
     model_version, gyroscope
         The recogniser that it is for, and whether the recording had a gyroscope.
-    place
-        Where the repetitions lie.
+    place, scores
+        Where the repetitions lie, and how ridge scores them.
     """
 
     exercise: Name
@@ -51,10 +55,13 @@ class TemplateFile(Strict):
     model_version: str
     gyroscope: bool
     place: Annotated[tuple[Number, ...], Field(min_length=1, max_length=1000)]
+    scores: Annotated[tuple[Number, ...], Field(min_length=1, max_length=1000)]
 
     def template(self) -> Template:
         """Return what the recogniser needs of it."""
-        return Template(exercise=self.exercise, place_D=np.array(self.place))
+        return Template(
+            exercise=self.exercise, place_D=np.array(self.place), score_E=np.array(self.scores)
+        )
 
 
 def write_template(path: Path, file: TemplateFile) -> None:

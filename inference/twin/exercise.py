@@ -11,6 +11,7 @@ from contracts.doses.next_week import DoseRules, Fact
 from contracts.errors import ForecastRefused
 from contracts.exercise import Exercise, Recording
 from features.adherence.observed import Observed
+from features.adherence.symmetry import BothSides, both_sides
 from features.adherence.weeks import ExerciseWeek, adherence_of, days_of_week, weeks_of
 from inference.twin.next_week import Decision, after, decide, facts_of
 
@@ -72,6 +73,8 @@ class ProgrammeReport:
         None where too few days of a week are known.
     exercises
         In the programme's order.
+    both_sides
+        Left beside right in the last seven days, of exercises that both did.
     left_out
         How many sets do not count, by reason.
     model_versions
@@ -86,6 +89,7 @@ class ProgrammeReport:
     known_days: int | None
     adherence: tuple[float | None, ...]
     exercises: tuple[ExerciseReport, ...]
+    both_sides: tuple[BothSides, ...]
     left_out: Mapping[str, int]
     model_versions: tuple[str, ...]
     simulated: bool
@@ -116,7 +120,14 @@ def report_of(
         adherence=tuple(
             adherence_of(each.weeks[back] for each in exercises) for back in range(count)
         ),
-        exercises=exercises, left_out=observed.left_out, model_versions=tuple(sorted(found)),
+        exercises=exercises,
+        both_sides=both_sides(
+            (exercise, each)
+            for exercise in observed.programme.exercises
+            for day in days or ()
+            for each in observed.on(day, exercise)
+        ),
+        left_out=observed.left_out, model_versions=tuple(sorted(found)),
         simulated=simulated,
     )  # fmt: skip
 

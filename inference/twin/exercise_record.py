@@ -36,6 +36,8 @@ class RecordedWeek:
         Share of repetitions done as shown: the days' shares, by their repetitions.
     range_part, pace_part
         Median of the days' range and time, of their goals.
+    range_asymmetry, time_asymmetry, trunk_deg
+        Median of the days' difference of the sides, and movement of the trunk in degrees.
     """
 
     last: int
@@ -45,6 +47,9 @@ class RecordedWeek:
     as_shown: float | None
     range_part: float | None
     pace_part: float | None
+    range_asymmetry: float | None
+    time_asymmetry: float | None
+    trunk_deg: float | None
 
 
 def weeks_on_record(record: Iterable[Observation]) -> tuple[RecordedWeek, ...]:
@@ -73,6 +78,8 @@ def _week(values: Mapping[str, Days], last: int) -> RecordedWeek:
         adherence=values.get(codes.ADHERENCE, {}).get(last),
         as_shown=fmean((well[day] for day in weights), weights.values()) if weights else None,
         range_part=_middle(of(codes.RANGE)), pace_part=_middle(of(codes.PACE)),
+        range_asymmetry=_middle(of(codes.RANGE_ASYMMETRY)),
+        time_asymmetry=_middle(of(codes.TIME_ASYMMETRY)), trunk_deg=_middle(of(codes.TRUNK)),
     )  # fmt: skip
 
 

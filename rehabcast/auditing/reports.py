@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from audits.report.content import ModelFacts, Report
     from audits.report.editions import NotMade
     from inference.bundle import Bundle
@@ -138,3 +140,18 @@ def publish_editions(
                 not_made.append(NotMade(edition=path.name, found=found))
     show_verdict(settings, version, report.verdict)
     return tuple(not_made)
+
+
+def with_explanation_quality(
+    settings: Settings, version: ModelVersion, predictions: pd.DataFrame
+) -> pd.DataFrame:
+    """Return forecasts with how good their explanations were, where that was measured."""
+    import pandas as pd
+
+    from rehabcast.signed_artifacts import fetch_explanation_quality
+    from serving.forecast.explanation_quality import with_explanations
+
+    quality = fetch_explanation_quality(settings, version)
+    if quality is None:
+        return predictions
+    return with_explanations(predictions, pd.read_parquet(quality))

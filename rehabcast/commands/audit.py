@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,10 +20,7 @@ from rehabcast.output import INLINE, AsJson, emit, stderr_console
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from audits.report.editions import NotMade
-    from training.registry.model_versions import ModelVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +71,13 @@ def audit(
             " what the change plan asks to be shown on people served."
         ),
     ] = None,
+    proposal: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="Number of the ledger's entry by which `rehabcast monitor run` proposed a group;"
+            " what outcomes showed of it stands in for too little evidence. Repeatable."
+        ),
+    ] = None,
     policy: Annotated[
         Path | None,
         typer.Option(
@@ -117,14 +122,14 @@ def audit(
         champion_predictions=champion_predictions,
         external=external,
         served=served,
+        proposals=proposal or (),
         policy_file=policy,
     )
     emit(result, verdict_table(result.verdict), as_json=as_json)
     _warn(result)
     if not as_json:
         stderr_console.print(f"Verdict: {result.verdict.outcome}. Reports: {result.report_folder}")
-        _say_scope(result.verdict)
-        _say_plan(result)
+        _say_scope_and_plan(result)
         step = next_step(model_version, result.verdict.outcome, result.outside_plan)
         if step is not None:
             stderr_console.print(escape(step))
@@ -132,21 +137,15 @@ def audit(
             stderr_console.print(escape(conditions))
 
 
-def _say_scope(verdict: Verdict) -> None:
+def _say_scope_and_plan(result: AuditResult) -> None:
     from audits.judging.wording import scope_in_words
 
-    if verdict.scope is not None:
-        stderr_console.print(escape("\n".join(scope_in_words(verdict.scope))))
-
-
-def _say_plan(result: AuditResult) -> None:
+    if result.verdict.scope is not None:
+        stderr_console.print(escape("\n".join(scope_in_words(result.verdict.scope))))
     if result.outside_plan:
-        lines = "\n".join(f"  {reason}" for reason in result.outside_plan)
-        stderr_console.print(
-            escape(
-                f"Outside of the change plan, so it can't replace the version in service:\n{lines}"
-            )
-        )
+        said = "Outside of the change plan, so it can't replace the version in service:"
+        lines = (f"  {reason}" for reason in result.outside_plan)
+        stderr_console.print(escape("\n".join((said, *lines))))
 
 
 def _warn(result: AuditResult) -> None:
@@ -179,12 +178,14 @@ def run_audit(
     champion_predictions: Path | None = None,
     external: Path | None = None,
     served: Path | None = None,
+    proposals: Sequence[int] = (),
     policy_file: Path | None = None,
 ) -> AuditResult:
     """Judge a version's out-of-fold predictions; sign the report, and record the verdict."""
     from audits.judging.further.external import FurtherEvidence
     from audits.judging.judge import AuditInputs, judge
     from audits.ledger.audit_entries import earlier_audits
+    from audits.ledger.evidence.proposals import laid_before
     from audits.report.content import compose
     from rehabcast.auditing.champion_forecasts import beside_champion
     from rehabcast.auditing.earlier_reports import earlier_reports, had_another_external
@@ -195,7 +196,12 @@ def run_audit(
         outside_in_plan,
         planned_line,
     )
-    from rehabcast.auditing.reports import facts_of, publish_editions, sign_report
+    from rehabcast.auditing.reports import (
+        facts_of,
+        publish_editions,
+        sign_report,
+        with_explanation_quality,
+    )
     from rehabcast.identity import actor_of, open_ledger
     from rehabcast.signed_artifacts import REPORT_FOLDER, open_bundle, open_predictions, policy_for
     from training.registry.model_versions import fetch, find
@@ -208,7 +214,7 @@ def run_audit(
     # Frozen before the forecasts are read: the chain shows which came first.
     ledger.freeze_policy(policy.version, policy.digest, actor=actor, now=datetime.now(UTC))
     table, trail = open_predictions(settings, version, bundle), ledger.trail()
-    predictions = _with_explanation_quality(settings, version, table.rows)
+    predictions = with_explanation_quality(settings, version, table.rows)
     former = earlier_reports(settings, trail, predictions)
     predictions = former.counted(predictions)
     questions = None if table.questions.empty else former.counted(table.questions)
@@ -238,7 +244,14 @@ def run_audit(
             follow_up_digest=bundle.manifest.follow_up_digest,
             earlier=earlier,
         ),
-        FurtherEvidence(questions=questions, external=elsewhere, follow_up=follow_up),
+        FurtherEvidence(
+            questions=questions,
+            external=elsewhere,
+            follow_up=follow_up,
+            shown_in_service=laid_before(
+                trail, proposals, model_version, bundle.digest, policy.digest
+            ),
+        ),
     )
     verdict = held_to_plan(planned, verdict, predictions, policy, earlier)
     now = datetime.now(UTC)
@@ -273,17 +286,3 @@ def run_audit(
         not_compared=former.not_read,
         other_outcomes=None if is_few(left_out) else left_out,
     )
-
-
-def _with_explanation_quality(
-    settings: Settings, version: ModelVersion, predictions: pd.DataFrame
-) -> pd.DataFrame:
-    import pandas as pd
-
-    from rehabcast.signed_artifacts import fetch_explanation_quality
-    from serving.forecast.explanation_quality import with_explanations
-
-    quality = fetch_explanation_quality(settings, version)
-    if quality is None:
-        return predictions
-    return with_explanations(predictions, pd.read_parquet(quality))

@@ -185,18 +185,13 @@ def _identity(entry: TrailEntry) -> str:
 
 def _details(entry: TrailEntry, now: datetime) -> Iterator[str]:
     """Say what an entry records, a line each."""
-    from audits.judging.wording import scope_in_words
-    from audits.ledger.records import scope_of
     from audits.ledger.trail import CHAMPION_CHANGES
 
     payload = entry.payload
     if entry.kind in CHAMPION_CHANGES:
         yield from _champion_details(payload["champion"], payload, entry.kind, now)
     elif entry.kind == "audit":
-        yield f"outcome: {payload['outcome']}"
-        if (scope := scope_of(payload)) is not None:
-            yield from scope_in_words(scope)
-        yield f"report {payload['report_digest'][:12]}, {_validity(payload['valid_until'], now)}"
+        yield from _audit_details(payload, now)
     elif entry.kind == "approval":
         yield f"as {payload['role']}, of the report {payload['report_digest'][:12]}"
         yield f"reason: {payload['reason']}"
@@ -209,10 +204,32 @@ def _details(entry: TrailEntry, now: datetime) -> Iterator[str]:
         yield f"reason: {payload['reason']}"
     elif entry.kind == "warning":
         yield f"of {payload['what']}: {payload['evidence']['said']}"
+    elif entry.kind == "proposal":
+        yield from _proposal_details(entry)
     elif entry.kind == "drift":
         yield f"the alias pointed at {payload['found'] or 'no version'}"
     else:
         yield from (f"{name}: {v}" for name, v in payload.items() if name != "identity")
+
+
+def _audit_details(payload: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    from audits.judging.wording import scope_in_words
+    from audits.ledger.records import scope_of
+
+    yield f"outcome: {payload['outcome']}"
+    if (scope := scope_of(payload)) is not None:
+        yield from scope_in_words(scope)
+    for each in payload.get("shown_in_service", ()):
+        group = f"{each['attribute']}: {each['label']}"
+        yield f"takes the proposal of entry {each['entry']} ({each['digest'][:12]}), {group}"
+    yield f"report {payload['report_digest'][:12]}, {_validity(payload['valid_until'], now)}"
+
+
+def _proposal_details(entry: TrailEntry) -> Iterator[str]:
+    payload, evidence = entry.payload, entry.payload["evidence"]
+    yield f"{payload['attribute']}: {payload['label']} may be served by the outcomes"
+    yield f"e-value {evidence['e_value']:g}, needed {evidence['needed']:g}"
+    yield f"it changes nothing: `rehabcast audit {entry.about} --proposal {entry.sequence}`"
 
 
 def _champion_details(

@@ -21,6 +21,7 @@ from audits.report.editions import to_html, to_pdf
 from audits.report.monthly.content import (
     Clinicians,
     Edition,
+    GroupLeftOut,
     GroupOfPeople,
     LedgerEntry,
     PointShown,
@@ -36,6 +37,7 @@ from contracts.groups import MINIMUM_SHOWN
 from contracts.naming.model_version import split_version
 from contracts.vocabulary import vocabulary
 from rehabcast.evidence.entries import said_of
+from rehabcast.evidence.growing import groups_left_out
 from rehabcast.evidence.watched import Watched
 from serving.formats.cds.cards import OVERRIDE_REASONS
 from serving.state.evidence.accounts import counted
@@ -121,7 +123,10 @@ def edition_of(
         numbers: dict[tuple[str, ...], int] = {(CLINICIANS, EVERYONE, EVERYONE): len(often)}
         numbers.update(people.items())
         went = _went(store, version, month)
-        make = partial(_made, ledger, version, month, now, went, numbers, sorted(often.values()))
+        left_out = groups_left_out(store, ledger, version, month.after)
+        make = partial(
+            _made, ledger, version, month, now, went, left_out, numbers, sorted(often.values())
+        )
         content = keep(store, service, month.name, make)
     return Edition.model_validate_json(content)
 
@@ -155,6 +160,7 @@ def _made(
     month: Month,
     now: datetime,
     went: Courses,
+    left_out: tuple[GroupLeftOut, ...],
     people: Mapping[tuple[str, ...], int],
     often: list[int],
     before: Numbers,
@@ -192,6 +198,7 @@ def _made(
         suspends_at=1 / plan.alpha,
         tests=tests,
         not_tested=not_followed(version.policy),
+        left_out=left_out,
         restricted=tuple(group_in_words(each.attribute, each.label) for each in restricted),
         warnings=tuple(_warnings(ledger, version, month)),
         done=tuple(_done(ledger, model, month)),

@@ -7,7 +7,15 @@ from typing import Any
 
 from audits.judging.wording import group_in_words
 from audits.ledger.evidence.restrictions import restricted_in
-from audits.ledger.trail import APPROVAL, RESTRICTION, REVOCATION, SUSPENSION, WARNING, Entry
+from audits.ledger.trail import (
+    APPROVAL,
+    PROPOSAL,
+    RESTRICTION,
+    REVOCATION,
+    SUSPENSION,
+    WARNING,
+    Entry,
+)
 from rehabcast.evidence.running import WHO_COMES
 
 
@@ -22,6 +30,8 @@ def said_of(entry: Entry) -> str:
     if entry.kind == WARNING:
         named = _shifts_in if details["what"] == WHO_COMES else _rules_in
         return "; ".join((f"of {details['what']}", *named(details["evidence"])))
+    if entry.kind == PROPOSAL:
+        return f"{group_in_words(details['attribute'], details['label'])} may be served: for people"
     if entry.kind == SUSPENSION:
         return "; ".join(_rules_in(details["evidence"])) or "of all tests together"
     if entry.kind == APPROVAL:

@@ -24,6 +24,8 @@ ABOUT = {
     "act": "0 none, 1 warning, 2 restriction, 3 suspension.",
     "shift_mean_e_value": "Mean e-value that people come otherwise.",
     "shift_warning": "1 once people came otherwise than before.",
+    "groups_left_out": "Groups that the audit left out and that are followed.",
+    "groups_proposed": "Those of them that were proposed to people.",
     "in_service": "1 while the version is in service.",
     "run_timestamp_seconds": "When monitoring ran last.",
 }
@@ -53,6 +55,8 @@ def numbers_of(result: MonitoringRun) -> dict[str, float]:
         "act": LEVELS[result.act],
         "shift_mean_e_value": result.shift.mean_e,
         "shift_warning": int(result.shift.warns),
+        "groups_left_out": len(result.growth.groups),
+        "groups_proposed": sum(each.proposal is not None for each in result.growth.groups),
         "in_service": int(result.in_service),
     }
 

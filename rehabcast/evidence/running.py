@@ -14,13 +14,16 @@ from audits.ledger.evidence.acting import restrict, restricted_now, suspend, war
 from audits.ledger.evidence.restrictions import Restricted
 from audits.ledger.ledger import Ledger
 from audits.measure.groups import EVERYONE
+from audits.sequential.course import Courses, courses
 from audits.sequential.hypotheses import Hypothesis, not_followed
 from audits.sequential.payoffs import week_of_outcomes
 from audits.sequential.plan import MonitoringPlan
 from audits.sequential.state import Act, Decision, Standing, Standings, decide, standings
 from contracts.digests import record_digest
-from contracts.groups import people_in_words
+from contracts.groups import MINIMUM_SHOWN, people_in_words
 from inference.matching.tables import MonitoringTables
+from rehabcast.evidence.growing import GrowthRun
+from rehabcast.evidence.growing import look as grow
 from rehabcast.evidence.shift import ShiftRun, look
 from rehabcast.evidence.watched import Watched
 from serving.state.evidence.accounts import counted
@@ -43,7 +46,8 @@ class ShownTest:
     rule, attribute, group, side, milestone
         What is tested: that the rule is kept for the group, on one side of its limit.
     e_value, largest
-        How much wealth bets against it have made of 1: now, and at most.
+        How much wealth bets against it have made of 1: now, and at most. Of `foremost` as editions
+        show it: to two digits, anew when 11 more people paid. None where fewer than 11 have paid.
     needed
         The e-value at which this test alone restricts or suspends; of lost outcomes, warns.
     """
@@ -53,8 +57,8 @@ class ShownTest:
     group: str
     side: str
     milestone: str | None
-    e_value: float
-    largest: float
+    e_value: float | None
+    largest: float | None
     needed: float
 
 
@@ -83,11 +87,13 @@ class MonitoringRun:
     said
         What follows, in words.
     foremost
-        The tests that speak most against a rule.
+        The tests that speak most against a rule, of those to which at least 11 people paid.
     not_tested
         Binding rules that cannot be tested on what is on record in service.
     shift
         Whether people still come as they came, before any outcome; it only warns.
+    growth
+        Whom the scope may grow by; it only proposes.
     """
 
     model_version: str
@@ -109,6 +115,7 @@ class MonitoringRun:
     foremost: tuple[ShownTest, ...]
     not_tested: tuple[str, ...]
     shift: ShiftRun
+    growth: GrowthRun
 
 
 def sums_of(
@@ -180,9 +187,15 @@ def run(
                 ledger.engine, champion, what, evidence=about, actor=actor, now=now,
                 identities=ledger.identities,
             )  # fmt: skip
+    first, weeks = counted(store, followed.service)
+    went = courses(first, weeks, version.tested, version.plan)
+    ended = done and decision.act is Act.SUSPEND
+    growth = grow(
+        store, ledger, version, act=act and serving and not ended, actor=actor, now=now
+    )  # fmt: skip
     return MonitoringRun(
         model_version=version.model_version,
-        in_service=serving and not (done and decision.act is Act.SUSPEND),
+        in_service=serving and not ended,
         awaited=awaited,
         weeks_closed=closed,
         weeks=stand.weeks,
@@ -197,9 +210,10 @@ def run(
         done=done,
         restricted=(*before, *new) if done else before,
         said=said,
-        foremost=foremost(stand, version.plan),
+        foremost=foremost(stand, went, version.plan),
         not_tested=not_followed(version.policy),
         shift=shift,
+        growth=growth,
     )
 
 
@@ -211,22 +225,29 @@ def standings_of(
     return standings(first, weeks, version.tested, version.plan, out)
 
 
-def foremost(stand: Standings, plan: MonitoringPlan) -> tuple[ShownTest, ...]:
-    """Return the tests that speak most against a rule, for what each needs to act or warn."""
-    tests = sorted(
-        (shown(each, plan) for each in stand.tests), key=lambda t: t.largest / t.needed
-    )  # fmt: skip
+def foremost(stand: Standings, went: Courses, plan: MonitoringPlan) -> tuple[ShownTest, ...]:
+    """Return the tests that speak most against a rule, for what each needs to act or warn.
+
+    Between two runs a single person may have paid: so they are shown as editions show them.
+    """
+    tests = [
+        replace(shown(each, plan), e_value=points[-1].e_value, largest=points[-1].largest)
+        for each, points in zip(stand.tests, went.tests, strict=True)
+        if points
+    ]
+    tests.sort(key=lambda t: (t.largest or 0.0) / t.needed)
     return tuple(reversed(tests[-LARGEST_SHOWN:]))
 
 
 def shown(test: Standing, plan: MonitoringPlan) -> ShownTest:
-    """Return a test as results show it."""
+    """Return a test as entries of the ledger keep it."""
     each = test.hypothesis
     alpha = plan.warn_alpha if each.warns_only else plan.alpha
+    is_small = test.payoffs < MINIMUM_SHOWN
     return ShownTest(
         rule=each.rule, attribute=each.axis, group=each.group, milestone=each.milestone,
-        side=each.side, e_value=test.e_value, largest=test.largest,
-        needed=1 / (alpha * test.weight),
+        side=each.side, e_value=None if is_small else test.e_value,
+        largest=None if is_small else test.largest, needed=1 / (alpha * test.weight),
     )  # fmt: skip
 
 
@@ -261,7 +282,7 @@ def in_words(version: Watched, decision: Decision, stand: Standings) -> str:
                 if each.hypothesis.axis == EVERYONE
                 else f" for {group_in_words(each.hypothesis.axis, each.hypothesis.group)}"
             )
-            + f" (e-value {each.largest:,.0f})"
+            + (f" (e-value {each.largest:,.0f})" if each.payoffs >= MINIMUM_SHOWN else "")
             for each in decision.because
         )
     )

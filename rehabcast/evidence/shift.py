@@ -13,7 +13,7 @@ from audits.judging.wording import group_in_words
 from audits.sequential.shift import Shifts, ShiftTest, parts_of, shifts, week_of_arrivals
 from contracts.digests import record_digest
 from contracts.evidence.arrivals import Arrivals
-from contracts.groups import people_in_words
+from contracts.groups import EVERYONE, MINIMUM_SHOWN, people_in_words
 from inference.matching.arrivals import is_yes_or_no, scales
 from rehabcast.evidence.watched import Watched
 from serving.state.evidence.accounts import Account, Sums, counted
@@ -65,7 +65,8 @@ class ShiftRun:
     said
         What follows, in words.
     foremost
-        The tests that speak most for a shift.
+        The tests that speak most for a shift: of everyone, or of groups of whom somebody came in
+        at least 11 weeks.
     """
 
     people: str
@@ -139,7 +140,14 @@ def _shown(found: Shifts, version: Watched) -> ShiftRun:
     if warns:
         which = "; ".join(map(in_words, named[:LARGEST_SHOWN])) or "all tests together"
         said = f"people do not come as they came: {which}"
-    foremost = sorted(found.tests, key=lambda t: -t.weight * t.largest)[:LARGEST_SHOWN]
+    # Each week that paid had somebody of the group: of so many weeks it is not about few people.
+    many = (
+        each
+        for each in found.tests
+        if each.reaches(plan.alpha)
+        or (found.people if each.attribute == EVERYONE else each.weeks) >= MINIMUM_SHOWN
+    )
+    foremost = sorted(many, key=lambda t: -t.weight * t.largest)[:LARGEST_SHOWN]
     return ShiftRun(
         people=people_in_words(found.people),
         tests=len(found.tests),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from audits.judging.policy import Policy
 from audits.ledger.ledger import Ledger
 from audits.ledger.records import Champion
 from audits.ledger.trail import utc
+from audits.sequential.growing import cannot_be_shown, doubts, groups_outside
 from audits.sequential.hypotheses import Hypothesis, hypotheses
 from audits.sequential.plan import MonitoringPlan, load_plan
 from contracts.digests import record_digest
@@ -39,6 +40,13 @@ class Watched:
         The rules by which it was audited, and how it is followed.
     tested
         What is tested of it.
+    shown
+        For whom the audit has shown that it serves them well, also where everyone is served under
+        an override; None of a shadow.
+    grows
+        What is bet against of the groups that are not among them (`audits.sequential.growing`).
+    never
+        Rules because of which some groups are never proposed.
     """
 
     model_version: str
@@ -48,6 +56,9 @@ class Watched:
     policy: Policy
     plan: MonitoringPlan
     tested: tuple[Hypothesis, ...]
+    shown: Scope | None = None
+    grows: tuple[Hypothesis, ...] = ()
+    never: tuple[str, ...] = ()
 
     @property
     def followed(self) -> Followed:
@@ -64,7 +75,23 @@ class Watched:
             ),
             grace_days=self.plan.grace_days,
             since="" if self.champion is None else utc(self.champion.promoted_at),
+            silent_too=self.champion is None,
         )
+
+    @property
+    def growing(self) -> Followed | None:
+        """By what is counted whom its scope may grow by; None where nobody is left out."""
+        if self.shown is None or not self.grows:
+            return None
+        terms = {
+            "plan": self.plan.digest,
+            "policy": self.policy.digest,
+            "tested": [each.name for each in self.grows],
+            "shown": self.shown.model_dump(mode="json"),
+        }
+        return replace(
+            self.followed, terms=record_digest(terms), silent_too=True, purpose="scope"
+        )  # fmt: skip
 
 
 def watched(settings: Settings, ledger: Ledger, name: str) -> Watched:
@@ -108,9 +135,14 @@ def watched(settings: Settings, ledger: Ledger, name: str) -> Watched:
         if scope is None and judged is None
         else _in(scope, judged)
     )
+    shown = scope if scope is not None else None if judged is None else judged.groups
+    left_out = () if shown is None else groups_outside(shown)
+    never = {each: cannot_be_shown(policy, each.attribute) for each in left_out}
+    grows = doubts(policy, [each for each in left_out if not never[each]], milestones, points)
     return Watched(
         model_version=str(version), bundle=bundle, champion=champion, scope=scope, policy=policy,
-        plan=plan, tested=hypotheses(policy, groups, milestones, points),
+        plan=plan, tested=hypotheses(policy, groups, milestones, points), shown=shown, grows=grows,
+        never=tuple(dict.fromkeys(rule for rules in never.values() for rule in rules)),
     )  # fmt: skip
 
 

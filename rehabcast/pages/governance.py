@@ -15,7 +15,7 @@ from typing import Any
 from audits.ledger.identity import Identities
 from audits.ledger.ledger import Ledger
 from audits.ledger.records import Champion, Override, Role
-from audits.ledger.trail import CHAMPION_CHANGES, Entry
+from audits.ledger.trail import CHAMPION_CHANGES, PROPOSAL, Entry
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError, RehabcastError
 from contracts.naming.worded import Worded
 from rehabcast.auditing.decisions import (
@@ -244,6 +244,8 @@ def _said(entry: Entry) -> str:
     """Return why somebody did it, where the entry says so."""
     details = entry.details()
     champion = details.get("champion") or {}
+    if entry.kind == PROPOSAL:
+        return f"{details['attribute']}: {details['label']}"
     said = (details.get("reason"), details.get("why"), champion.get("revoked"),
             champion.get("reason"), details.get("outcome"))  # fmt: skip
     return next((str(each) for each in said if each), "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from contracts.groups import MINIMUM_SHOWN, rounded_people
+from contracts.groups import MINIMUM_SHOWN, last_shown_of_growing, rounded_people
 from serving.pages.page import Answer, Visit
 from serving.pages.rendering import Say, later
 from serving.state.people.predictions import PREDICTED
@@ -35,10 +35,13 @@ def who_was_served(visit: Visit) -> Answer:
 
 
 def people_shown(count: int, say: Say) -> str:
-    """Return a number of people as it may be shown: never one about few, and none exactly."""
+    """Return a number of people as it may be shown: never one about few, and none exactly.
+
+    Whoever opens the page each day sees another number only when at least `MINIMUM_SHOWN` came.
+    """
     if not count:
         return say("nobody")
-    shown = rounded_people(count)
+    shown = rounded_people(last_shown_of_growing(count))
     if shown is None:
         return say("fewer than %(fewest)s", fewest=MINIMUM_SHOWN)
     return say("%(people)s or more", people=shown)

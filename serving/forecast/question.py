@@ -10,7 +10,7 @@ from datetime import date
 import msgspec
 
 from contracts.observation import Observation
-from serving.schemas import SCORE, ExplainRequest, ForecastRequest, WhatIfRequest
+from serving.schemas import SCORE, ExplainRequest, RecordRequest, WhatIfRequest
 from serving.whatif import LastWeeks, PlanAsked, PlanSearch
 
 
@@ -60,7 +60,7 @@ class Question:
         return bool(self.plans) or self.search is not None or self.last_weeks is not None
 
 
-def with_what_is_asked(question: Question, request: ForecastRequest) -> Question:
+def with_what_is_asked(question: Question, request: RecordRequest) -> Question:
     """Return a question with what requests of some routes ask beside the forecast."""
     if isinstance(request, ExplainRequest):
         return replace(question, explain=True, output=request.output, days_of=request.days_of)

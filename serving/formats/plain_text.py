@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
+from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +19,7 @@ from serving.formats.formatting import (
 )
 from serving.formats.profile_words import domain_in_words
 from serving.formats.whatif_text import what_if_in_text
+from serving.instruments import InstrumentsAnswer
 from serving.schemas import ForecastAnswer, HorizonForecast
 
 SIMULATED = (
@@ -41,6 +43,18 @@ def as_plain_text(answer: ForecastAnswer) -> RenderableType:
     parts.append(Text(_model_and_audit(answer)))
     parts += [Text(f"- {limit}") for limit in answer.limits]
     return Group(*parts)
+
+
+def instruments_as_plain_text(answer: InstrumentsAnswer) -> RenderableType:
+    """Return the answers of several models, one below the other, and which could not be asked."""
+    parts: list[RenderableType] = []
+    for each in answer.answers:
+        parts += [Rule(Text(each.instrument)), as_plain_text(each)]
+    parts += [
+        Text(f"Not in service: {each.model}: {each.reason} ({each.what_to_do})", "bold")
+        for each in answer.not_in_service
+    ]
+    return Group(*parts, *map(Text, answer.limits))
 
 
 def _banners(answer: ForecastAnswer) -> list[RenderableType]:

@@ -10,6 +10,7 @@ import msgspec
 
 from contracts.errors import RehabcastError
 from serving.course import Course
+from serving.instruments import InstrumentsAnswer, InstrumentsRequest
 from serving.schemas import (
     Acknowledgement,
     ExplainRequest,
@@ -83,6 +84,10 @@ class Client:
     def forecasts(self, request: ForecastsRequest) -> ForecastsAnswer:
         """Forecast many subjects."""
         return self._post("/v1/forecasts", request, ForecastsAnswer)
+
+    def instruments(self, request: InstrumentsRequest) -> InstrumentsAnswer:
+        """Forecast one subject by every model in service."""
+        return self._post("/v1/instruments", request, InstrumentsAnswer)
 
     def explain(self, request: ExplainRequest) -> ForecastAnswer:
         """Explain one output at one horizon."""

@@ -14,6 +14,7 @@ from serving.http.alerts import handlers as alerts
 from serving.http.calls import Call, Reply
 from serving.http.pushed import handlers as pushed
 from serving.http.standards import about, fhir, hooks, operation, smart
+from serving.instruments import InstrumentsAnswer, InstrumentsRequest
 from serving.monitoring.answers import AlertDecisionRequest, AlertsAnswer, SubjectAlerts
 from serving.pushed import PushedAnswer
 from serving.schemas import (
@@ -91,6 +92,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="POST", path="/v1/forecasts", scope="forecast", handler=handlers.answer_forecasts,
         request_type=ForecastsRequest, response_type=ForecastsAnswer, max_bytes=8 * MIB,
         summary="Forecast many subjects, each on its own, with one version of the model",
+    ),
+    Endpoint(
+        method="POST", path="/v1/instruments", scope="forecast",
+        handler=handlers.answer_instruments, request_type=InstrumentsRequest,
+        response_type=InstrumentsAnswer, max_bytes=8 * MIB,
+        summary="Forecast one subject by every model in service, each for its own instrument",
     ),
     Endpoint(
         method="POST", path="/v1/explain", scope="explain", handler=handlers.answer_explain,

@@ -135,6 +135,7 @@ STEPS: dict[str, Any] = {
 EXAMPLES: dict[str, Any] = {
     "/v1/forecast": RECORD,
     "/v1/forecasts": {"requests": [RECORD, {**RECORD, "subject": "P-2"}]},
+    "/v1/instruments": RECORD,
     "/v1/explain": {**RECORD, "output": "FM-UE 50 or more", "explain_horizon_weeks": 26},
     "/v1/whatif": {
         **RECORD,

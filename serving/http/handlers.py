@@ -17,11 +17,17 @@ from serving.forecast.audit_status import banner, limits, model_info
 from serving.forecast.course import ALERT_DAYS, course
 from serving.forecast.question import Question
 from serving.forecast.respond import refuse_withdrawn, refused
-from serving.formats.fhir.limits import refuse_too_many
+from serving.formats.fhir.limits import refuse_too_large_for, refuse_too_many
 from serving.http.calls import Call, Reply
 from serving.http.decoding import RequestInvalid, from_query
-from serving.http.decoding.tasks import chosen
+from serving.http.decoding.tasks import chosen, every_one
 from serving.http.runtime import forecast
+from serving.instruments import (
+    EACH_BY_ITSELF,
+    InstrumentsAnswer,
+    InstrumentsRequest,
+    NotInService,
+)
 from serving.schemas import (
     Acknowledgement,
     FeedbackRequest,
@@ -104,6 +110,32 @@ def _one_of_many(call: Call, snapshot: Snapshot, request: ForecastRequest) -> Fo
         )  # fmt: skip
     except NotOnRecord as refusal:
         return refused(request.subject, snapshot.served, refusal)
+
+
+def answer_instruments(call: Call) -> Reply:
+    """Forecast one subject by every model in service, each on its own and on record by itself."""
+    request: InstrumentsRequest = call.body
+    snapshots, now = every_one(call.runtime.champions), datetime.now(UTC)
+    if request.bundle is not None:
+        refuse_too_large_for(len(snapshots), request.bundle)
+    answers = [
+        forecast(
+            call.runtime, snapshot, request, route="instruments", caller=call.caller,
+            records=call.records, now=now,
+        )
+        for snapshot in snapshots
+    ]  # fmt: skip
+    absent = call.runtime.champions.absent
+    content = InstrumentsAnswer(
+        subject=request.subject, answers=answers,
+        not_in_service=[
+            NotInService(model=model, reason=why.reason, what_to_do=why.what_to_do)
+            for model, why in absent.items()
+        ],
+        limits=[EACH_BY_ITSELF] if len(answers) > 1 else [],
+    )  # fmt: skip
+    versions = dict.fromkeys(answer.model.model_version for answer in answers)
+    return Reply(content, model_version=", ".join(versions), answered=answers)
 
 
 def observe(call: Call) -> Reply:

@@ -19,7 +19,7 @@ from serving.forecast.dates import day_asked
 from serving.forecast.question import Question, input_digest, with_what_is_asked
 from serving.forecast.respond import refused, respond
 from serving.formats.fhir.record import FhirRecord, bundle_of, record_of
-from serving.schemas import ForecastAnswer, ForecastRequest
+from serving.schemas import ForecastAnswer, RecordRequest
 from serving.state.alerting.webhook import Webhook
 from serving.state.champion import Snapshot
 from serving.state.champions import Champions
@@ -107,27 +107,24 @@ class Runtime:
 
 
 def forecast(
-    runtime: Runtime,
-    snapshot: Snapshot,
-    request: ForecastRequest,
-    *,
-    route: str,
-    caller: Caller,
-    records: Records,
-) -> ForecastAnswer:
+    runtime: Runtime, snapshot: Snapshot, request: RecordRequest, *, route: str, caller: Caller,
+    records: Records, now: datetime | None = None,
+) -> ForecastAnswer:  # fmt: skip
     """Answer one request with the champion of one moment, and log the forecast.
 
     Parameters
     ----------
     records
         Of the `people_on_record`, as they were read for this request.
+    now
+        Of the forecast, where several models are asked at once; by default this moment.
 
     Raises
     ------
     NotOnRecord
         It names a subject of whom the caller's tenant has no record.
     """
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     question, digest, subject = None, NOTHING_READ, request.subject or None
     try:
         runtime.consents.require(caller.tenant, request.subject)
@@ -149,7 +146,7 @@ def forecast(
 def question_of(
     runtime: Runtime,
     snapshot: Snapshot,
-    request: ForecastRequest,
+    request: RecordRequest,
     tenant: str,
     records: Records,
     now: datetime,
@@ -199,7 +196,7 @@ def question_of(
     return with_what_is_asked(question, request)
 
 
-def _date_asked(request: ForecastRequest, onset: date | None) -> date | None:
+def _date_asked(request: RecordRequest, onset: date | None) -> date | None:
     """Return the date that is asked about, where there is one: it may be sent as a day only."""
     if request.as_of is not None or request.as_of_day is None or onset is None:
         return request.as_of
@@ -218,7 +215,7 @@ def _of_day(question: Question, day: int | None) -> Question:
     return replace(question, as_of_day=day)
 
 
-def _inline(request: ForecastRequest) -> tuple[int, Sequence[Observation]]:
+def _inline(request: RecordRequest) -> tuple[int, Sequence[Observation]]:
     if request.observations is None or request.enrolment_day is None:
         raise ForecastRefused(
             "only half of the record is given", "send enrolment_day and observations together"
@@ -292,7 +289,8 @@ def logged(
     )
     if runtime.shadow is not None and question is not None and subject is not None:
         asked = Asked(
-            question=question, task=answer.model.task, subject=subject, tenant=caller.tenant,
+            question=question, task=answer.model.task, champion=answer.model.model_version,
+            was_given=answer.status == "forecast", subject=subject, tenant=caller.tenant,
             actor=caller.name, now=now,
         )  # fmt: skip
         runtime.shadow.ask(asked)

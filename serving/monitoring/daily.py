@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from contracts.cohort import WEAR_TIME
 from serving.monitoring.alert import Alert, Kind, Urgency
 from serving.monitoring.limits import (
+    OF_EXERCISE,
     SIGNS,
     SILENCES_A_MONTH,
     Limit,
@@ -75,11 +76,12 @@ def _changes(series: Series, codes: list[str], value_NT: Array, *, weekly: bool)
 def judged(series: Series, code: str, worn_T: NDArray[np.bool_]) -> Array:
     """Return the values of a code that are judged, (T,).
 
-    Of a wearable those of days on which it was worn long enough. Of wear itself a day without any
+    Of a wearable those of days on which it was worn long enough, but for exercise at home, which is
+    measured while it is done. Of wear itself a day without any
     after the first one is a day not worn.
     """
     value_T = series.daily[code]
-    if code in CARE:
+    if code in CARE or code in OF_EXERCISE:
         return value_T
     if code != WEAR_TIME:
         return np.where(worn_T, value_T, np.nan)

@@ -1,8 +1,9 @@
 """The declared rates of false alarms, and the limits that keep to them.
 
 `limits.toml` is written by `python benchmarks/monitoring.py --write` from a SIMULATED cohort in
-which nothing was planted; other simulated people measure what the limits keep to
-(docs/monitoring.md).
+which nothing was planted, `exercise_limits.toml` by `python benchmarks/exercise_alerts.py --write`;
+other simulated people measure what the limits keep to (docs/monitoring.md,
+docs/exercise-programme.md).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from contracts.exercise import codes
 from contracts.therapy import THERAPY
 from serving.monitoring.series import CARE
 
@@ -25,9 +27,14 @@ STEPS, ARM_USE, HEART, SLEEP = 0.045, 0.085, 0.01, 0.075
 buys the same share of changes told within a week as nearly as they can: most is given where
 changes are the hardest to tell from days (docs/monitoring.md)."""
 
+EXERCISE = 0.01
+"""Declared for range, time and smoothness of exercise at home, and for the share done as shown."""
+
 OTHERS, PEOPLE = 0.003, 0.006
 """Declared for each other code, and for wear and therapy, which depend on people. With scores and
 silence all add up to less than one alarm a patient and quarter."""
+
+WEARERS, EXERCISERS = "limits.toml", "exercise_limits.toml"
 
 SILENCES_A_MONTH = 0.02
 """Declared for silence."""
@@ -69,6 +76,20 @@ PLACES: Mapping[str, Place] = {
     "REHABCAST//WEAR_TIME": Place("fall", False, PEOPLE),
     "REHABCAST//THERAPY": Place("fall", False, PEOPLE),
 }
+OF_EXERCISE: Mapping[str, Place] = {
+    codes.QUALITY: Place("fall", False, EXERCISE),
+    codes.RANGE: Place("fall", True, EXERCISE),
+    codes.PACE: Place("either", True, EXERCISE),
+    codes.SMOOTHNESS: Place("fall", False, EXERCISE),
+    codes.IRREGULARITY: Place("rise", True, OTHERS),
+    codes.FATIGUE: Place("rise", False, OTHERS),
+    codes.RANGE_ASYMMETRY: Place("rise", False, OTHERS),
+    codes.TIME_ASYMMETRY: Place("rise", False, OTHERS),
+    codes.TRUNK: Place("rise", True, OTHERS),
+}
+"""How well exercise at home is done. It is measured while it is done, however long a device is worn
+on that day."""
+
 PLANNED = Place("fall", False, PEOPLE)
 """Of the share of the planned therapy, which is not simulated."""
 
@@ -104,22 +125,24 @@ class Limit:
 @cache
 def limits() -> dict[str, Limit]:
     """Return the limits by code."""
+    places = {**PLACES, **OF_EXERCISE}
     return {
         row["code"]: Limit(
-            place=PLACES[row["code"]],
+            place=places[row["code"]],
             size=row["size"],
             usual_scale=row["usual_scale"],
             carried=row["carried"],
             drift=row["drift"],
         )
-        for row in _file()["limit"]
+        for name in (WEARERS, EXERCISERS)
+        for row in _file(name)["limit"]
     }
 
 
 @cache
 def silent_days() -> int:
     """Return after how many days without data silence is told."""
-    return int(_file()["silent_days"])
+    return int(_file(WEARERS)["silent_days"])
 
 
 def limit_of(code: str) -> Limit:
@@ -140,5 +163,5 @@ def limit_of(code: str) -> Limit:
     )
 
 
-def _file() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("limits.toml").read_text("utf-8"))
+def _file(name: str) -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name(name).read_text("utf-8"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -64,6 +66,8 @@ def patient(visit: Visit) -> Answer:
         return asked
     reply = _forecast(visit, snapshot, week, worth, (enrolment, record), today)
     answer: ForecastAnswer = reply.content
+    beside = _beside(visit, snapshot, (enrolment, record), today)
+    reply = replace(reply, answered=[answer, *(a for each in beside if (a := each["answer"]))])
     everything = "all" in visit.query
     series = _series(record, enrolment)
     facts: dict[str, Any] = {
@@ -74,7 +78,8 @@ def patient(visit: Visit) -> Answer:
         "series": [_drawn(each) for each in (series if everything else series[:MOST_SERIES])],
         "more_series": 0 if everything else max(0, len(series) - MOST_SERIES),
         "tasks": [s.served.bundle.task.name for s in visit.runtime.champions.current],
-        "task": snapshot.served.bundle.task.name, "worth": worth,
+        "task": snapshot.served.bundle.task.name, "worth": worth, "beside": beside,
+        "absent": list(visit.runtime.champions.absent),
         "score_fields": score_fields(visit),
         "correction_fields": correction_fields(visit, (enrolment, record)),
         "feedback_fields": feedback_fields(visit), "alert_fields": alert_fields(visit),
@@ -120,14 +125,42 @@ def snapshot_for(visit: Visit, record: Sequence[Observation], asked: str) -> Sna
     return current[0]
 
 
+def _beside(
+    visit: Visit, shown: Snapshot, record: tuple[int, Sequence[Observation]], today: int | None
+) -> list[dict[str, Any]]:
+    """Return what each other model in service says of today; None until a prediction is made."""
+    cards = []
+    for snapshot in visit.runtime.champions.current:
+        task = snapshot.served.bundle.task
+        if task.name == shown.served.bundle.task.name:
+            continue
+        card: dict[str, Any] = {
+            "task": task.name, "instrument": code_name(task.target.code), "answer": None,
+        }  # fmt: skip
+        cards.append(card)
+        scores = scores_of(record[1], task.target.code, record[0])
+        day = None if today is None else today - record[0]
+        made = own_prediction.made_of(visit, snapshot)
+        if own_prediction.ask(visit, snapshot, scores, day, made) is not None:
+            continue
+        reply = _forecast(visit, snapshot, None, False, record, today, explain=False)
+        answer = card["answer"] = reply.content
+        if answer.status == "forecast":
+            primary = task.primary_horizon_weeks
+            horizon = next((h for h in answer.horizons if h.weeks == primary), answer.horizons[0])
+            card |= {"chart": fan(answer, scores), "horizon": horizon}
+            card["score"] = partial(formatted_score, answer)
+    return cards
+
+
 def _forecast(
     visit: Visit, snapshot: Snapshot, week: int | None, worth: bool,
-    record: tuple[int, Sequence[Observation]], today: int | None,
+    record: tuple[int, Sequence[Observation]], today: int | None, explain: bool = True,
 ) -> Reply:  # fmt: skip
     """Ask the service's own route for a forecast of today, which puts it on record."""
     request = ForecastRequest(
         subject=visit.subject, task=snapshot.served.bundle.task.name, explain_horizon_weeks=week,
-        next_measurement=worth, as_of_day=today,
+        next_measurement=worth, as_of_day=today, explain=explain,
     )  # fmt: skip
     return handlers.answer_forecast(visit.call(request, records={visit.subject: record}))
 

@@ -50,6 +50,10 @@ PAGES: tuple[Page, ...] = (
         fields=exercise.fields, once=False,
     ),
     Page(
+        method="POST", path=f"{ONE}/exercise/decision", answer=exercise.decide, roles=CLINICIANS,
+        fields=exercise.decision_fields,
+    ),
+    Page(
         method="POST", path=f"{ONE}/prediction", answer=own_prediction.predict, roles=CLINICIANS,
         fields=own_prediction.prediction_fields,
     ),

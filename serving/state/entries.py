@@ -47,6 +47,8 @@ class Kind(StrEnum):
     EXPORT = "export"
     ALERT = "alert"
     """A decision about an alert of monitoring."""
+    EXERCISE = "exercise"
+    """A decision about next week's exercise at home."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

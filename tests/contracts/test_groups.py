@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.groups import Bands, bands_of, group_column
+from contracts.groups import (
+    Bands,
+    bands_of,
+    group_column,
+    last_shown,
+    last_shown_of_growing,
+)
 from contracts.task import Task
 from contracts.vocabulary import NOT_RECORDED
 
@@ -36,3 +44,11 @@ def test_every_banded_attribute_of_a_task_has_an_ordered_column(task: Task) -> N
         labels = np.array(bands.labels if bands else ["a", "b"], dtype=object)
         column = group_column(attribute, labels)
         assert hasattr(column, "cat") == (bands is not None)
+
+
+@given(st.integers(0, 500))
+def test_of_people_who_come_one_by_one_the_number_shown_is_a_whole_number_of_elevens(
+    people: int,
+) -> None:
+    by_steps = reduce(last_shown, range(people + 1), 0)
+    assert last_shown_of_growing(people) == by_steps

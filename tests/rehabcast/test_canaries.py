@@ -73,7 +73,7 @@ COMMANDS = (
     "record decisions --tenant t", "backup there/copy",
     "restore nowhere", "people add Mia --key mia.pem", "people list", "people retire Mia",
     "exercise train nowhere --map map.toml --output m", "exercise enrol nowhere --map map.toml --recogniser m --exercise e --output t",
-    "exercise recognise nowhere --map map.toml --recogniser m --output s.json",
+    "exercise audit nowhere", "exercise recognise nowhere --map map.toml --recogniser m --output s.json",
     "access init there", "access list", "access add-client x --scopes cds",
     "access add-issuer x --jwks https://x.test/", "access remove-client x", "access token x",
     "access add-cds-client x --jwks https://x.test/",

@@ -173,6 +173,16 @@ def test_a_bracket_is_no_markup_even_where_a_terminal_has_colours() -> None:
     assert "\x1b]8" not in out
 
 
+def test_a_line_to_be_copied_is_not_broken_at_the_width_of_a_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = StringIO()
+    monkeypatch.setattr("rehabcast.output.stdout_console", console_for(file=shown, width=80))
+    line = f'template_sha256 = "{"ab" * 32}" and some words after it'
+    emit(None, f"first\n{line}", as_json=False)
+    assert shown.getvalue() == f"first\n{line}\n"
+
+
 def test_without_a_terminal_work_says_in_lines_how_far_it_is(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -135,6 +135,7 @@ audit ''
 audit arm/1 --policy junk
 audit arm/1 --champion-predictions missing
 audit arm/1 --mitigate
+audit arm/1 --proposal x
 approve arm/1 --role nobody {REASON}
 approve arm --role governance {REASON}
 promote arm/1 --approver me
@@ -238,6 +239,8 @@ exercise train junk --map table.toml --output x
 exercise train nothing --map broken.toml --output missing/x
 exercise enrol junk --map junk --recogniser junk --exercise '' --output x
 exercise enrol missing --map table.toml --recogniser junk --exercise a --output x
+exercise audit junk
+exercise audit nothing --sets missing --map table.toml
 exercise recognise junk --map table.toml --recogniser junk --output x
 exercise recognise folder --map missing --recogniser nothing --output x
 monitor compare arm

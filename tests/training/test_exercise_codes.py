@@ -36,6 +36,8 @@ def with_exercise(events: pd.DataFrame) -> pd.DataFrame:
         codes.ADHERENCE: part, codes.REPETITIONS: np.round(200 * part), codes.QUALITY: part,
         codes.RANGE: 0.5 + part, codes.PACE: 1.5 - part / 2, codes.SMOOTHNESS: -4 + 2 * part,
         codes.IRREGULARITY: 1 - part / 2, codes.FATIGUE: 0.3 - part / 4,
+        codes.RANGE_ASYMMETRY: 0.5 - part / 3, codes.TIME_ASYMMETRY: 0.4 - part / 4,
+        codes.TRUNK: 20 - 10 * part,
     }  # fmt: skip
     days = [steps.assign(**{CODE: code, NUMBER: value}) for code, value in values.items()]
     return pd.concat([events, *days], ignore_index=True)

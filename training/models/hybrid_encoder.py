@@ -73,7 +73,7 @@ class HybridEncoder(ModalityEncoder):
         self.curves = RecoveryCurves(PER_GROUP, prior)
         self.log_noise = nn.Parameter(torch.tensor(prior.noise_share).log())
         self.normalisation = Normalisation(inputs.channels, inputs.covariates)
-        self.emissions = Emissions(emission_channels(inputs))
+        self.emissions = Emissions(emission_channels(inputs), inputs.target, inputs.target_modality)
         self.register_buffer("weight_T", recency_weights(inputs.days))
         self.register_buffer("target_M1", one_hot(inputs.target_modality, inputs.modalities))
         self.register_buffer("dose_M1", one_hot(inputs.dose_modality, inputs.modalities))

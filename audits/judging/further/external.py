@@ -18,11 +18,12 @@ from audits.judging.validation import breaks_contract, validate
 from audits.measure.disparity import Scope
 from audits.measure.metrics import Metric
 from contracts.predictions import CANDIDATE, CHAMPION, MODEL
-from contracts.verdict import EvidenceOf, ExternalValidation, Finding, Outcome
+from contracts.verdict import EvidenceOf, ExternalValidation, Finding, Outcome, ShownInService
 
 WHERE: dict[EvidenceOf, str] = {
     "external": "External cohort",
     "questions": "Asked on the newest day",
+    "service": "Outcomes in service",
 }
 
 
@@ -57,11 +58,14 @@ class FurtherEvidence:
     follow_up
         What became of the outcomes that were due (`contracts.predictions`); None in versions from
         before it was recorded.
+    shown_in_service
+        What outcomes in service have shown, as people laid it before the audit.
     """
 
     questions: pd.DataFrame | None = None
     external: ExternalTable | None = None
     follow_up: pd.DataFrame | None = None
+    shown_in_service: tuple[ShownInService, ...] = ()
 
     def findings(self, policy: Policy) -> tuple[Finding, ...]:
         """Judge it."""

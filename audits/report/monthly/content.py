@@ -111,6 +111,30 @@ class TestShown(_Strict):
         return self.points[-1].largest / self.needed if self.points else 0.0
 
 
+class GroupLeftOut(_Strict):
+    """A group that the audit left out, and how far outcomes are from proposing it.
+
+    Parameters
+    ----------
+    attribute, label
+        Which.
+    e_value, needed
+        The smallest e-value of its rules, to two digits, as it was when 11 more people had paid;
+        and what each of them needs.
+    slowest
+        The rule that is furthest from it; None where no e-value is shown.
+    proposed
+        Whether it was proposed until the end of the month.
+    """
+
+    attribute: str
+    label: str
+    e_value: float | None
+    needed: float
+    slowest: str | None
+    proposed: bool
+
+
 class LedgerEntry(_Strict):
     """What was done: an entry of the ledger, in words without numbers of people."""
 
@@ -166,6 +190,8 @@ class Edition(_Strict):
         Each test.
     not_tested
         Binding rules that nothing on record in service can test.
+    left_out
+        Groups that the audit left out, and how far outcomes are from proposing them.
     restricted
         Groups that outcomes have taken out of scope until now.
     warnings
@@ -196,6 +222,7 @@ class Edition(_Strict):
     suspends_at: float
     tests: tuple[TestShown, ...]
     not_tested: tuple[str, ...]
+    left_out: tuple[GroupLeftOut, ...] = ()
     restricted: tuple[str, ...]
     warnings: tuple[str, ...]
     done: tuple[LedgerEntry, ...]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,7 +21,6 @@ from stores.private_files import write_private
 
 if TYPE_CHECKING:
     from contracts.doses.next_week import Fact
-    from features.adherence.days import DayValue
     from features.adherence.observed import Observed
     from inference.twin.exercise import ProgrammeReport
 
@@ -44,7 +41,6 @@ AsOf = Annotated[
         formats=["%Y-%m-%d"], help="Last day to look at; by default the last with a recording."
     ),
 ]
-COLUMNS = ("subject", "date", "code", "value", "unit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,14 +160,14 @@ def days(
     as_json: AsJson = False,
 ) -> None:
     """Write the daily biomarkers of exercise as a table for `cohort import` (a long table)."""
-    from features.adherence.days import daily_values
+    from features.adherence.days import as_table, daily_values
 
     if not subject.strip():
         raise ContractError("--subject is empty", "give the identifier that your tables have")
     require_place(output)
     observed, simulated = _observed(sets, programme, as_of)
     values = daily_values(observed)
-    write_private(output, _table(subject, values))
+    write_private(output, as_table(subject, values))
     result = DaysWritten(
         path=output, days=len({each.day for each in values}), values=len(values),
         left_out=observed.left_out, simulated=simulated,
@@ -214,12 +210,18 @@ def send(
         raise ContractError(
             "these sets are SIMULATED: nobody did them", "send what a person has done"
         )
+    values = daily_values(observed)
+    if not values:
+        raise ContractError("there is no value to send" + _left_out(observed), "check the sets")
+    if (first := values[0].day) < onset.date():
+        raise ContractError(
+            f"the first value is of {first}, before the onset on {onset.date()}",
+            "correct --onset, or the recordings' clock",
+        )
     observations = [
         {"code": each.code, "value": each.value, "day_since_onset": (each.day - onset.date()).days}
-        for each in daily_values(observed)
+        for each in values
     ]
-    if not observations:
-        raise ContractError("there is no value to send" + _left_out(observed), "check the sets")
     try:
         request = msgspec.convert(
             {
@@ -278,18 +280,6 @@ def _of_person(path: Path | None) -> Mapping[Fact, float]:
             "leave both out",
         )
     return facts_of(**msgspec.structs.asdict(asked))
-
-
-def _table(subject: str, values: Sequence[DayValue]) -> str:
-    from contracts.vocabulary import vocabulary
-
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    for each in values:
-        unit = vocabulary()[each.code].unit
-        table.writerow((subject, each.day.isoformat(), each.code, f"{each.value:.6g}", unit))
-    return text.getvalue()
 
 
 def _left_out(observed: Observed) -> str:

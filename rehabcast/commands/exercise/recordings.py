@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
 from contracts.digests import file_digest
 from contracts.errors import CohortInvalid, ContractError, Problem, as_lines
 from contracts.exercise import Side, write_sets
-from contracts.exercise.programme import Name
+from contracts.exercise.recogniser_audit import read_recogniser_audit
+from rehabcast.commands.exercise.labelled import read_labelled, require_name
 from rehabcast.commands.exercise.prescribed import as_prescribed, templates_of
 from rehabcast.output import AsJson, emit, require_place, stderr_console
 
@@ -23,9 +22,7 @@ if TYPE_CHECKING:
     from features.importing.import_map import ImportMap
     from inference.exercise.recognise import Recognised
     from inference.exercise.templates import Template
-    from training.exercise.fit import LabelledSet
 
-COLUMNS = ("file", "person", "exercise")
 MapOption = Annotated[
     Path,
     typer.Option("--map", help="TOML map: columns, units, rate and wrist of the recordings."),
@@ -92,7 +89,7 @@ def train(
     from training.exercise.write import write_recogniser
 
     require_place(output)
-    labelled = _labelled(sets, read_import_map(map_file))
+    labelled = read_labelled(sets, read_import_map(map_file)).sets
     exercises, heads = fit_heads(labelled, seed)
     people = len({each.person for each in labelled})
     made = write_recogniser(output, exercises, heads, people=people)
@@ -122,7 +119,7 @@ def enrol(
     from inference.exercise.templates import write_template
 
     require_place(output)
-    _require_name(exercise, "--exercise")
+    require_name(exercise, "--exercise")
     model = read_recogniser(recogniser)
     shown = read_recording(recording, read_import_map(map_file))
     template = enrolled(shown.motions, shown.side, exercise, model, name=recording.name)
@@ -148,9 +145,16 @@ def recognise(
         Path | None,
         typer.Option(help="What is prescribed (TOML, FHIR): anything else is unknown."),
     ] = None,
+    trunk: Annotated[
+        Path | None,
+        typer.Option(help="Recording of the trunk by the same clock: how far it moves along."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the sets of a recording, and count and measure their repetitions."""
+    """Find the sets of a recording, and count and measure their repetitions.
+
+    Only by a recogniser that was audited by group (`exercise audit`).
+    """
     from features.exercise.recordings import read_recording
     from features.importing.import_map import read_import_map
     from features.sources.records.fhir_programmes import read_any_programme
@@ -159,6 +163,7 @@ def recognise(
 
     require_place(output)
     model = read_recogniser(recogniser)
+    read_recogniser_audit(recogniser, model.version)
     prescribed = None if programme is None else read_any_programme(programme)
     read = read_recording(recording, read_import_map(map_file))
     templates: tuple[Template, ...] = ()
@@ -167,6 +172,8 @@ def recognise(
     found = recognised(read.motions, read.side, model, templates, name=recording.name)
     if prescribed is not None:
         found = as_prescribed(found, prescribed, read.side)
+    if trunk is not None:
+        found = _beside_trunk(found, trunk, read_import_map(map_file))
     write_sets(output, found.file)
     known = [each for each in found.file.sets if each.exercise is not None]
     result = SetsWritten(
@@ -180,43 +187,18 @@ def recognise(
             stderr_console.print(f"  {line}")
 
 
-def _labelled(table: Path, declared: ImportMap) -> list[LabelledSet]:
-    from features.exercise.recordings import read_recording
-    from training.exercise.fit import LabelledSet
+def _beside_trunk(found: Recognised, path: Path, declared: ImportMap) -> Recognised:
+    """Return sets with the movement of the trunk; refuse a recording that holds none of them."""
+    from features.exercise.recordings import read_trunk
+    from features.exercise.trunk import with_trunk
 
-    advice = f"write a CSV table with the columns {', '.join(COLUMNS)}"
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, strict=True))
-    except OSError as error:
-        raise ContractError(f"{table}: cannot be read ({error.strerror})", advice) from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ContractError(f"{table}: it is no table: {error}", advice) from error
-    made = []
-    for number, row in enumerate(rows, 2):
-        if empty := [name for name in COLUMNS if not (row.get(name) or "").strip()]:
-            raise ContractError(f"{table}, row {number}: {empty[0]} is missing", advice)
-        _require_name(row["exercise"].strip(), f"{table}, row {number}")
-        read = read_recording(table.parent / row["file"].strip(), declared)
-        longest = max(read.motions, key=lambda each: each.seconds)
-        made.append(
-            LabelledSet(
-                person=row["person"].strip(), side=read.side, exercise=row["exercise"].strip(),
-                values_T6=longest.values_T6,
-            )
-        )  # fmt: skip
-    return made
-
-
-def _require_name(exercise: str, place: str) -> None:
-    """Refuse a name that no programme could prescribe."""
-    try:
-        TypeAdapter(Name).validate_python(exercise)
-    except ValidationError as error:
+    sets = with_trunk(found.file.sets, read_trunk(path, declared))
+    if sets and not any(one.trunk_deg is not None for each in sets for one in each.repetitions):
         raise ContractError(
-            f"{place}: {exercise[:80]!r} is no name of an exercise",
-            "write 1 to 60 characters, without spaces at the ends",
-        ) from error
+            f"{path.name}: it holds none of the {len(sets)} sets of the wrist",
+            "give the recording of the trunk of the same time, by the same clock",
+        )
+    return replace(found, file=replace(found.file, sets=sets))
 
 
 def _table(found: Recognised, output: Path) -> Table:

@@ -14,6 +14,7 @@ from rehabcast.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
     from serving.http.client import Client
+    from serving.instruments import InstrumentsAnswer
     from serving.schemas import ForecastAnswer, ForecastRequest
 
 UrlOption = Annotated[str | None, typer.Option(help="Address of the service.")]
@@ -75,3 +76,14 @@ def request_forecast(address: str, token: str | None, request: ForecastRequest) 
         if isinstance(request, WhatIfRequest):
             return client.what_if(request)
         return client.forecast(request)
+
+
+def request_instruments(
+    address: str, token: str | None, request: ForecastRequest
+) -> InstrumentsAnswer:
+    """Send the record of a request to every model in service; raises as `request_forecast`."""
+    from serving.instruments import InstrumentsRequest
+
+    given = {name: getattr(request, name) for name in InstrumentsRequest.__struct_fields__}
+    with asking(address, token) as client:
+        return client.instruments(InstrumentsRequest(**given))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
     from audits.report.monthly.content import Edition
+    from rehabcast.evidence.growing import GrowthRun
     from rehabcast.evidence.paired import ShadowComparison
     from rehabcast.evidence.running import MonitoringRun
 
@@ -48,7 +50,7 @@ def run(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count the outcomes that are due, look at the tests, and restrict or suspend if need be."""
+    """Count the outcomes that are due; restrict or suspend if need be, or propose a wider scope."""
     from rehabcast.auditing.mirroring import try_to_show_champion
     from rehabcast.commands.service.record import opened
     from rehabcast.evidence.metrics import write_metrics
@@ -190,8 +192,7 @@ def _readable(result: MonitoringRun) -> Group:
         rule = test.rule if test.milestone is None else f"{test.rule} ({test.milestone})"
         who = group_in_words(test.attribute, test.group)
         table.add_row(
-            rule, who, test.side, f"{test.e_value:,.2f}", f"{test.largest:,.2f}",
-            f"{test.needed:,.0f}",
+            rule, who, test.side, f"{test.e_value:,g}", f"{test.largest:,g}", f"{test.needed:,.0f}"
         )  # fmt: skip
     shift, when = result.shift, ""
     if shift.since_week is not None:
@@ -210,4 +211,26 @@ def _readable(result: MonitoringRun) -> Group:
         f" e-value {shift.mean_e:,.2f} (at most {shift.largest_mean_e:,.2f}); a warning from"
         f" {shift.warns_at:g}."
     )
-    return Group("\n".join(lines), table, said, *([came] if shift.foremost else []))
+    return Group(
+        "\n".join(lines), table, said, *([came] if shift.foremost else []), *_growth(result.growth)
+    )
+
+
+def _growth(growth: GrowthRun) -> Iterator[str | Table]:
+    """Yield whom the scope may grow by; nothing where nobody is left out."""
+    from audits.judging.wording import group_in_words
+
+    if growth.never:
+        rules = ", ".join(growth.never)
+        yield f"Rules because of which groups are never proposed (not tested in service): {rules}."
+    if not growth.groups:
+        return
+    yield f"Whom the scope may grow by: {growth.said}."
+    table = Table("left out", "outcomes due", "e-value", "proposed at", "slowest rule", "proposal")
+    for each in growth.groups:
+        table.add_row(
+            group_in_words(each.attribute, each.group), each.people,
+            "not shown" if each.e_value is None else f"{each.e_value:,g}", f"{each.needed:,.0f}",
+            each.slowest or "-", "-" if each.proposal is None else f"entry {each.proposal}",
+        )  # fmt: skip
+    yield table

@@ -34,6 +34,7 @@ from rehabcast.commands.service.asking import (
     UrlOption,
     address_of,
     request_forecast,
+    request_instruments,
     service_of,
 )
 from rehabcast.installation import require_private_installation, require_servable
@@ -183,18 +184,31 @@ def forecast(
     as_of_day: AsOfDay = None,
     weeks: Annotated[int | None, typer.Option(help="Which horizon to explain.")] = None,
     task: TaskOption = "",
+    every_instrument: Annotated[
+        bool, typer.Option("--every-instrument", help="Ask every model in service.")
+    ] = False,
     url: UrlOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask the running service for one subject's forecast, with its reasons."""
     from features.cohort import read_cohort
 
+    if every_instrument and task:
+        raise ContractError(
+            "--task names one forecast, and --every-instrument asks for all", "give one of them"
+        )
     settings = Settings()
     request = forecast_request(
         read_cohort(cohort), subject, as_of_day=as_of_day, weeks=weeks, task=task
     )
     # A person reads this one: what measuring again would tell is worth its milliseconds.
     request = msgspec.structs.replace(request, next_measurement=True)
+    if every_instrument:
+        from serving.formats.plain_text import instruments_as_plain_text
+
+        answers = request_instruments(*service_of(settings, url), request)
+        emit(answers, instruments_as_plain_text(answers), as_json=as_json)
+        return
     print_forecast(request_forecast(*service_of(settings, url), request), as_json=as_json)
 
 

@@ -85,6 +85,22 @@ def refuse_too_many(bundles: Sequence[Any]) -> None:
         )
 
 
+def refuse_too_large_for(readers: int, bundle: Any) -> None:
+    """Refuse a Bundle that several models would read, one after the other, if it is too much.
+
+    Raises
+    ------
+    ForecastRefused
+        Read so often it would hold more than `MAX_ELEMENTS`.
+    """
+    most = MAX_ELEMENTS // max(readers, 1)
+    if readers > 1 and objects_in([bundle], most, heavy=MANY_ELEMENTS) > most:
+        raise ForecastRefused(
+            f"the Bundle holds more than {most:,} elements, and {readers} models would read it",
+            "ask for one task after the other (/v1/forecast, with task)",
+        )
+
+
 def _elements_of(contents: Contents) -> int:
     """Count the elements of the resources that are read, no further than just over the limit."""
     count = 0

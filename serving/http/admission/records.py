@@ -12,7 +12,7 @@ from contracts.errors import ForecastRefused, ServiceUnavailable
 from serving.http.admission import limits
 from serving.http.refusals import EXPECTED_ERRORS, refusal_of, unavailable
 from serving.http.runtime import Records, Runtime
-from serving.schemas import ForecastRequest, ForecastsRequest
+from serving.schemas import ForecastsRequest, RecordRequest
 from serving.state.consent import ConsentWithdrawn
 
 MAX_RECORDS = 4
@@ -29,12 +29,12 @@ def people_on_record(body: object) -> list[str]:
         dict.fromkeys(
             request.subject
             for request in requests
-            if isinstance(request, ForecastRequest) and not _has_record(request)
+            if isinstance(request, RecordRequest) and not _has_record(request)
         )
     )
 
 
-def _has_record(request: ForecastRequest) -> bool:
+def _has_record(request: RecordRequest) -> bool:
     given = (request.observations, request.enrolment_day, request.bundle)
     return any(part is not None for part in given)
 

@@ -1,10 +1,10 @@
-"""Which of the tasks in service a request is about."""
+"""Which of the tasks in service a request is about: one of them, or all."""
 
 from __future__ import annotations
 
 from serving.http.decoding import RequestInvalid
 from serving.state.champion import Snapshot
-from serving.state.champions import Champions
+from serving.state.champions import Champions, conflict
 
 
 def chosen(champions: Champions, task: str, parameter: str = "task") -> Snapshot:
@@ -35,3 +35,17 @@ def chosen(champions: Champions, task: str, parameter: str = "task") -> Snapshot
     if found:
         raise RequestInvalid("two models in service have this task", "tell the service's operator")
     raise RequestInvalid(f"{parameter} is none of the tasks that are served", advice)
+
+
+def every_one(champions: Champions) -> list[Snapshot]:
+    """Return what is served of every task, at this moment.
+
+    Raises
+    ------
+    RequestInvalid
+        Two of them have one task or one instrument: nobody could tell their answers apart.
+    """
+    current = champions.current
+    if (both := conflict([each.served.bundle.task for each in current])) is not None:
+        raise RequestInvalid(both.reason, "tell the service's operator, and name one task")
+    return current

@@ -1,4 +1,4 @@
-"""The page of a patient's exercise at home: the weeks on record, and next week's step by rules."""
+"""The page of a patient's exercise at home: weeks on record, next week's step, and its decision."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from inference.twin.exercise_record import RecordedWeek, weeks_on_record
 from inference.twin.next_week import facts_of
 from serving.http.decoding import RequestInvalid
 from serving.pages.exercise.words import WHY, for_therapist, percent, repetitions
-from serving.pages.page import Answer, Field, Visit
+from serving.pages.page import HOME, Answer, Field, Visit, go
 from serving.pages.patient import today_and_alerts
 from serving.pages.plans import form
+from serving.pages.plans.page import ACTIONS as CHOICES
 from serving.pages.rendering import Say, later
+from serving.state.people import exercise_decisions
+from serving.state.people.exercise_decisions import ExerciseDecision
 
 OF_THE_SETS = {"adherence-0", "adherence-1", "borg"}
 """Fields of the last two weeks that are not asked for here: what was done is on record, and the
@@ -35,11 +38,25 @@ ACTIONS = {
     "regress": later("Next week, if the therapist agrees: about a tenth fewer repetitions."),
     "stop and call": later("Stop exercising, and call somebody who looks at the patient today."),
 }
+DONE = {"decided": later("Your decision about next week's exercise is on record.")}
 
 
 def fields(visit: Visit) -> list[Field]:
     """Return what is asked of the last two weeks besides what was done."""
     return [each for each in form.last_weeks_fields(visit) if each.name not in OF_THE_SETS]
+
+
+def decision_fields(visit: Visit) -> list[Field]:
+    """Return the fields of a decision; what the advice was made from goes with it, hidden."""
+    typed = [replace(each, kind="hidden", label="", help="") for each in fields(visit)]
+    return [
+        *typed,
+        Field(name="advised", kind="hidden", optional=True, longest=20),
+        Field(name="decision", label=later("What do you decide for next week?"), kind="choice",
+              choices=tuple(CHOICES.items())),
+        Field(name="reason", label=later("Why (needed unless you do as the rules say)"),
+              kind="long", optional=True, longest=400),
+    ]  # fmt: skip
 
 
 def open_exercise(visit: Visit) -> Answer:
@@ -49,22 +66,64 @@ def open_exercise(visit: Visit) -> Answer:
 
 def ask_step(visit: Visit) -> Answer:
     """Show next week's step, by the record and what was typed."""
+    return _shown(visit, _asked(visit))
+
+
+def decide(visit: Visit) -> Answer:
+    """Put a decision about next week's exercise on record, beside the advice that was shown."""
+    _, record = visit.record()
+    weeks = weeks_on_record(record)
+    if not weeks:
+        raise RequestInvalid("there is no exercise at home on record", "put it there first")
+    step = _step(weeks, _silent(visit, weeks), _asked(visit))
+    found, typed = step.decision, visit.form
+    advised = "" if found is None else found.action
+    if typed["advised"] != advised:
+        raise RequestInvalid(
+            "the advice is another one by now, as something came on record",
+            "go back, ask for the step again, and decide then",
+        )
+    if typed["decision"] != advised and not typed["reason"]:
+        raise RequestInvalid("the reason is empty", "say in a sentence why")
+    exercise_decisions.put(
+        visit.runtime.store.engine, visit.caller.tenant, visit.subject,
+        ExerciseDecision(
+            decision=typed["decision"], advised=advised, reason=typed["reason"],
+            rule="" if found is None else found.rule.name,
+            because={} if found is None else {str(k): v for k, v in found.because.items()},
+            person=visit.person.person, last_day=weeks[0].last,
+        ),
+        actor=visit.caller.name, now=visit.now,
+    )  # fmt: skip
+    return go(f"{HOME}/patients/{visit.subject}/exercise?done=decided")
+
+
+def _asked(visit: Visit) -> dict[str, Any]:
     whole = {**dict.fromkeys(OF_THE_SETS, ""), **visit.form}
     asked = form.last_weeks_typed(replace(visit, form=whole))
     if asked is None:
         raise RequestInvalid("nothing is said of the last two weeks", "write what is known of them")
-    return _shown(visit, asdict(asked))
+    return asdict(asked)
+
+
+def _silent(visit: Visit, weeks: tuple[RecordedWeek, ...]) -> int:
+    """Return for how many days there has been no exercise on record."""
+    today, _ = today_and_alerts(visit)
+    return 0 if today is None or not weeks else max(0, today - weeks[0].last)
 
 
 def _shown(visit: Visit, asked: dict[str, Any] | None) -> Answer:
     enrolment, record = visit.record()
     weeks = weeks_on_record(record)
-    today, _ = today_and_alerts(visit)
-    silent = 0 if today is None or not weeks else max(0, today - weeks[0].last)
+    silent = _silent(visit, weeks)
     facts: dict[str, Any] = {
         "subject": visit.subject, "silent": silent, "step": None, "fields": fields(visit),
         "weeks": [(week, week.last - enrolment) for week in weeks],
         "said": list(_said(weeks, visit.say)), "values": dict(visit.form), "percent": percent,
+        "done": DONE.get(visit.query.get("done", ""), ""), "choices": CHOICES,
+        "decisions": exercise_decisions.decisions(
+            visit.runtime.store.engine, visit.caller.tenant, visit.subject
+        ),
     }  # fmt: skip
     if asked is not None and weeks:
         step = _step(weeks, silent, asked)
@@ -73,6 +132,8 @@ def _shown(visit: Visit, asked: dict[str, Any] | None) -> Answer:
             "step": step, "for_therapist": for_therapist(step),
             "action": "" if rule is None else ACTIONS[rule.action],
             "why": "" if rule is None else WHY.get(rule.name, rule.name),
+            "decision_fields": decision_fields(visit),
+            "decision_values": {**visit.form, "advised": "" if rule is None else rule.action},
         }  # fmt: skip
     return Answer(template="exercise.html", facts=facts)
 

@@ -36,6 +36,10 @@ def _lines(report: ProgrammeReport, say: Say) -> Iterator[str]:
                 yield f"  {' '.join(sentences)}"
         yield f"  {say('For the therapist:')} {each.for_therapist}"
     yield ""
+    if words.sides:
+        yield say("Left and right")
+        yield from words.sides
+        yield ""
     yield from words.notes
     if report.model_versions:
         yield f"{say('Recogniser:')} {', '.join(report.model_versions)}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from contracts.exercise import Exercise
 from contracts.exercise.programme import DAYS_A_WEEK
 from features.adherence import observed
+from features.adherence.symmetry import BothSides
 from features.adherence.weeks import DAYS_NEEDED, ExerciseWeek
 from inference.twin.exercise import ExerciseReport, ExerciseStep, ProgrammeReport
 from serving.pages.rendering import Say, later
@@ -75,6 +76,8 @@ class ReportWords:
         Sentences about all exercises together.
     exercises
         By exercise.
+    sides
+        Left beside right, of exercises that both sides did.
     notes
         What does not count, and what the report is not.
     """
@@ -83,6 +86,7 @@ class ReportWords:
     ribbon: str
     whole: tuple[str, ...]
     exercises: tuple[ExerciseWords, ...]
+    sides: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -94,6 +98,7 @@ def words_of(report: ProgrammeReport, say: Say) -> ReportWords:
         ribbon=say(simulated) if report.simulated else "",
         whole=tuple(_whole(report, say)),
         exercises=tuple(_exercise(each, say) for each in report.exercises),
+        sides=tuple(line for each in report.both_sides for line in _sides(each, say)),
         notes=tuple(_notes(report, say)),
     )
 
@@ -176,6 +181,29 @@ def _well(exercise: Exercise, weeks: tuple[ExerciseWeek, ...], say: Say) -> Iter
             "How long one took: typically %(found)s seconds; the goal is %(goal)s or more.",
             **seconds,
         )
+
+    if now.trunk_deg is not None:
+        yield say(
+            "Your trunk moved along: typically by %(found)s degrees in each repetition.",
+            found=_number(now.trunk_deg, 0),
+        )  # fmt: skip
+
+
+def _sides(both: BothSides, say: Say) -> Iterator[str]:
+    if both.range_deg is not None:
+        yield say(
+            "%(exercise)s, how far in the last 7 days: left typically %(left)s degrees, right"
+            " %(right)s. The difference is %(part)s%% of their mean.",
+            exercise=say.isolated(both.exercise), left=_number(both.range_deg.left, 0),
+            right=_number(both.range_deg.right, 0), part=percent(both.range_deg.asymmetry),
+        )  # fmt: skip
+    if both.seconds is not None:
+        yield say(
+            "%(exercise)s, how long one took in the last 7 days: left typically %(left)s seconds,"
+            " right %(right)s. The difference is %(part)s%% of their mean.",
+            exercise=say.isolated(both.exercise), left=_number(both.seconds.left, 1),
+            right=_number(both.seconds.right, 1), part=percent(both.seconds.asymmetry),
+        )  # fmt: skip
 
 
 def _sets(count: int, say: Say) -> str:

@@ -88,9 +88,9 @@ class Champions:
         return [followed[model].current for model in self._order if model in followed]
 
     @property
-    def absent(self) -> list[str]:
-        """Models that are named and not in service."""
-        return list(self._absent)
+    def absent(self) -> dict[str, Fault]:
+        """Models that are named and not in service, and why."""
+        return {model: why for model, (_, why) in self._absent.items()}
 
     def problems(self) -> list[Fault]:
         """Return what an operator should look at, each thing once."""

@@ -56,12 +56,15 @@ class Account:
         The forecasts of a version, not before a time (UTC, ISO 8601).
     terms
         Digest of everything that was fixed beforehand.
+    silent_too
+        Whether forecasts count that nobody was shown.
     """
 
     name: str
     model_version: str
     since: str
     terms: str
+    silent_too: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +211,7 @@ def _noted(
     """
     first = first_given_to(
         connection, account.model_version, unless_in=account.name, after=after, upto=upto,
-        since=account.since,
+        since=account.since, silent_too=account.silent_too,
     )  # fmt: skip
     noted = note(connection, first)
     if noted:
@@ -217,7 +220,7 @@ def _noted(
         return
     others = given_to(
         connection, account.model_version, unless_in=account.name, after=after, upto=upto,
-        since=account.since,
+        since=account.since, silent_too=account.silent_too,
     )  # fmt: skip
     waiting = {person: numbers[1:] for person, numbers in others.items() if len(numbers) > 1}
     while waiting:

@@ -50,6 +50,11 @@ class Followed:
     since
         When it was promoted, UTC in ISO 8601: who promotes a version anew begins a new account.
         Empty for a shadow, all of whose forecasts count.
+    silent_too
+        Whether forecasts count that nobody was shown: of a champion they are of people whom it may
+        not serve, so they say nothing of its service.
+    purpose
+        What it is followed for, if not for its service: an account of its own.
     """
 
     model_version: str
@@ -57,18 +62,22 @@ class Followed:
     terms: str
     grace_days: int
     since: str = ""
+    silent_too: bool = True
+    purpose: str = ""
 
     @property
     def service(self) -> str:
         """What its evidence is kept under."""
-        return f"{self.model_version} since {self.since}" if self.since else self.model_version
+        name = f"{self.model_version} since {self.since}" if self.since else self.model_version
+        return f"{self.purpose} of {name}" if self.purpose else name
 
     @property
     def account(self) -> Account:
         """Where its outcomes are counted."""
         return Account(
-            name=self.service, model_version=self.model_version, since=self.since, terms=self.terms
-        )
+            name=self.service, model_version=self.model_version, since=self.since, terms=self.terms,
+            silent_too=self.silent_too,
+        )  # fmt: skip
 
 
 def take_in(store: Store, followed: Followed) -> int:
@@ -83,7 +92,14 @@ def take_in(store: Store, followed: Followed) -> int:
     def first_day(connection: sa.Connection, after: int, upto: int) -> date | None:
         version = followed.model_version
         with closing(
-            answers_of(connection, version, after=after, upto=upto, since=followed.since)
+            answers_of(
+                connection,
+                version,
+                after=after,
+                upto=upto,
+                since=followed.since,
+                silent_too=followed.silent_too,
+            )
         ) as answers:
             first = next(given_in(answers, version), None)
         return None if first is None else first.given_on

@@ -2,21 +2,23 @@
 
 A decision is feedback on an answer that advised a dose: accepted; changed, where it names another
 dose; rejected. Numbers are of decisions, rounded down to tens, and none is shown that fewer than
-`MINIMUM_SHOWN` people are behind.
+`MINIMUM_SHOWN` people are behind. Who asks again sees another number only when at least so many
+people more or fewer are behind it (`contracts.groups.last_shown`), as of a monthly edition: what is
+shown follows from all decisions in their order, and nothing needs to be kept.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
 import sqlalchemy as sa
 
-from contracts.groups import MINIMUM_SHOWN, rounded_people
+from contracts.groups import EVERYONE, MINIMUM_SHOWN, last_shown, rounded_people
 from serving.state.entries import Kind
 from serving.state.evidence.reading import Group, Person, at_once, labels_of, output_of
 from serving.state.store import Store
@@ -25,7 +27,10 @@ from stores.database import reading
 
 Choice = Literal["accepted", "changed", "rejected"]
 CHOICES: tuple[Choice, ...] = ("accepted", "changed", "rejected")
-EVERYBODY, ADVICE = "everybody", "advice"
+ADVICE = "advice"
+ALL = "all"
+"""Of every choice."""
+
 SHARE_STEP = 0.05
 """To which a share is rounded: beside rounded numbers it tells nobody's decision."""
 
@@ -36,12 +41,15 @@ class DecidedDose:
 
     Parameters
     ----------
+    about
+        The answer that advised it: of several decisions about one, the last counts.
     person, action, choice
         About whom, what the rules advised, and what was decided.
     groups
         The person's, at the time of the answer.
     """
 
+    about: str
     person: Person
     action: str
     choice: Choice
@@ -71,71 +79,122 @@ class DecisionsOfGroup:
     share_accepted: float | None
 
 
+@dataclass(slots=True)
+class _Cell:
+    """Decisions of a group as they are now, and as they were when the number last changed."""
+
+    now: dict[str, DecidedDose] = field(default_factory=dict)
+    by_person: Counter[Person] = field(default_factory=Counter)
+    people: int = 0
+    decisions: int = 0
+    share: float | None = None
+
+    def put(self, new: DecidedDose) -> None:
+        """Put a decision in; an earlier one about the same answer goes."""
+        self.by_person[new.person] += new.about not in self.now
+        self.now[new.about] = new
+        self._show()
+
+    def remove(self, old: DecidedDose) -> None:
+        """Take a decision out."""
+        del self.now[old.about]
+        self.by_person[old.person] -= 1
+        if not self.by_person[old.person]:
+            del self.by_person[old.person]
+        self._show()
+
+    def _show(self) -> None:
+        people = len(self.by_person)
+        if last_shown(self.people, people) != self.people:
+            self.people, self.decisions = people, len(self.now)
+            self.share = _share_accepted(self.now.values())
+
+    @property
+    def shown(self) -> int | None:
+        """The number of decisions that is shown."""
+        return None if self.people < MINIMUM_SHOWN else rounded_people(self.decisions)
+
+
 def decided_doses(store: Store, tenant: str) -> list[DecidedDose]:
-    """Return the last decision about each answer that advised a dose, of those still on record."""
+    """Return every decision about an answer that advised a dose, of those still on record.
+
+    In the order in which they were made; a later one about the same answer replaces an earlier one.
+    """
     with reading(store.engine) as connection:
         choices = _choices(connection, tenant)
-        answers = _answers(connection, list(choices))
+        answers = _answers(connection, list(dict.fromkeys(about for about, _ in choices)))
     return [
-        DecidedDose(person=person, action=action, choice=choices[about], groups=groups)
-        for about, (person, action, groups) in answers.items()
+        DecidedDose(about=about, person=person, action=action, choice=choice, groups=groups)
+        for about, choice in choices
+        if about in answers
+        for person, action, groups in [answers[about]]
     ]
 
 
-def by_group(decisions: Sequence[DecidedDose]) -> tuple[DecisionsOfGroup, ...]:
-    """Tell decisions of everybody, by what was advised, and by group of each attribute."""
-    cells: dict[tuple[str, str], list[DecidedDose]] = defaultdict(list)
-    for each in decisions:
-        its_groups = {EVERYBODY: EVERYBODY, ADVICE: each.action, **each.groups}
-        for place in its_groups.items():
-            cells[place].append(each)
-    order = {EVERYBODY: 0, ADVICE: 1}
-    places = sorted(cells, key=lambda place: (order.get(place[0], 2), *place))
-    return tuple(_of_group(*place, cells[place]) for place in places)
+def by_group(decisions: Iterable[DecidedDose]) -> tuple[DecisionsOfGroup, ...]:
+    """Tell decisions of everyone, by what was advised, and by group of each attribute.
 
-
-def _of_group(attribute: str, group: str, decisions: Sequence[DecidedDose]) -> DecisionsOfGroup:
-    chosen = {name: [each for each in decisions if each.choice == name] for name in CHOICES}
-    others = [each for each in decisions if each.choice != "accepted"]
-    share = None
-    if not (_are_few(chosen["accepted"]) or _are_few(others)):
-        steps = round(len(chosen["accepted"]) / len(decisions) / SHARE_STEP)
-        share = round(steps * SHARE_STEP, 2)
-    return DecisionsOfGroup(
-        attribute=attribute,
-        group=group,
-        decisions=_shown(decisions),
-        accepted=_shown(chosen["accepted"]),
-        changed=_shown(chosen["changed"]),
-        rejected=_shown(chosen["rejected"]),
-        share_accepted=share,
+    Parameters
+    ----------
+    decisions
+        In the order in which they were made (`decided_doses`).
+    """
+    cells: dict[tuple[str, str, str], _Cell] = defaultdict(_Cell)
+    standing: dict[str, DecidedDose] = {}
+    for new in decisions:
+        old = standing.get(new.about)
+        standing[new.about] = new
+        for place in {EVERYONE: EVERYONE, ADVICE: new.action, **new.groups}.items():
+            cells[*place, ALL].put(new)
+            if old is not None and old.choice != new.choice:
+                cells[*place, old.choice].remove(old)
+            cells[*place, new.choice].put(new)
+    order = {EVERYONE: 0, ADVICE: 1}
+    places = sorted({place[:2] for place in cells}, key=lambda p: (order.get(p[0], 2), *p))
+    return tuple(
+        DecisionsOfGroup(
+            attribute=attribute,
+            group=group,
+            decisions=cells[attribute, group, ALL].shown,
+            accepted=cells[attribute, group, "accepted"].shown,
+            changed=cells[attribute, group, "changed"].shown,
+            rejected=cells[attribute, group, "rejected"].shown,
+            share_accepted=cells[attribute, group, ALL].share,
+        )
+        for attribute, group in places
     )
 
 
-def _are_few(decisions: Iterable[DecidedDose]) -> bool:
-    return len({each.person for each in decisions}) < MINIMUM_SHOWN
+def _share_accepted(decisions: Collection[DecidedDose]) -> float | None:
+    """Return the share that was accepted; None where those who are, or are not, in it are few."""
+    accepted = [each for each in decisions if each.choice == "accepted"]
+    others = [each for each in decisions if each.choice != "accepted"]
+    if min(_people(accepted), _people(others)) < MINIMUM_SHOWN:
+        return None
+    return round(round(len(accepted) / len(decisions) / SHARE_STEP) * SHARE_STEP, 2)
 
 
-def _shown(decisions: Sequence[DecidedDose]) -> int | None:
-    return None if _are_few(decisions) else rounded_people(len(decisions))
+def _people(decisions: Iterable[DecidedDose]) -> int:
+    return len({each.person for each in decisions})
 
 
-def _choices(connection: sa.Connection, tenant: str) -> dict[str, Choice]:
-    """Return what was decided last about each answer, by its id."""
+def _choices(connection: sa.Connection, tenant: str) -> list[tuple[str, Choice]]:
+    """Return what was decided about answers, in order: the answer's id, and the choice."""
     entry = entry_table.c
     query = (
         sa.select(entry.details, entry.content)
         .where(entry.kind == Kind.FEEDBACK.value, entry.tenant == tenant)
         .order_by(entry.sequence)
     )
-    found: dict[str, Choice] = {}
+    found: list[tuple[str, Choice]] = []
     for row in connection.execute(query):
         details = json.loads(row.details)
         if details["outcome"] not in {"accepted", "overridden"}:
             continue
         changed = row.content is not None and "hours_a_week" in json.loads(row.content)
         overridden: Choice = "changed" if changed else "rejected"
-        found[details["about"]] = "accepted" if details["outcome"] == "accepted" else overridden
+        choice: Choice = "accepted" if details["outcome"] == "accepted" else overridden
+        found.append((details["about"], choice))
     return found
 
 

@@ -18,6 +18,9 @@ from serving.state.entries import Kind, canonical
 from serving.state.tables import entry_table, followed_table
 from stores.database import among
 
+SHADOW = "shadow"
+"""Route of forecasts that nobody was shown."""
+
 PEOPLE_AT_ONCE = 300
 """People asked for in one query: the service waits, and a server gives a query few seconds."""
 
@@ -80,14 +83,18 @@ class OnRecord:
 
 
 def answers_of(
-    connection: sa.Connection, model_version: str, *, after: int = 0, upto: int, since: str = ""
-) -> Generator[OnRecord]:
+    connection: sa.Connection, model_version: str, *, after: int = 0, upto: int, since: str = "",
+    silent_too: bool = True,
+) -> Generator[OnRecord]:  # fmt: skip
     """Yield the answers that a version gave, in the order of the record's entries (after, upto].
 
-    Of people on record by name, and not before a time (UTC, ISO 8601). What was erased or is past
-    its retention is gone. Whoever needs only some closes it: a server keeps its place meanwhile.
+    Of people on record by name, and not before a time (UTC, ISO 8601); those that nobody was shown
+    only where silent ones count too. What was erased or is past its retention is gone. Whoever
+    needs only some closes it: a server keeps its place meanwhile.
     """
-    query = sa.select(*_ANSWER).where(*_answers(model_version, after, upto, since))
+    query = sa.select(*_ANSWER).where(
+        *_answers(model_version, after, upto, since, silent_too=silent_too)
+    )
     query = query.order_by(entry_table.c.sequence)
     with connection.execute(query, execution_options=_PARTS) as rows:
         for row in rows:
@@ -122,7 +129,7 @@ def given_in(
 
 def first_given_to(
     connection: sa.Connection, model_version: str, *, unless_in: str, after: int, upto: int,
-    since: str,
+    since: str, silent_too: bool,
 ) -> list[OnRecord]:  # fmt: skip
     """Return the first answer of a version to each person in the entries (after, upto].
 
@@ -134,7 +141,10 @@ def first_given_to(
     entry = entry_table.c
     first = (
         sa.select(sa.func.min(entry.sequence))
-        .where(*_answers(model_version, after, upto, since), ~_is_in(unless_in))
+        .where(
+            *_answers(model_version, after, upto, since, silent_too=silent_too),
+            ~_is_in(unless_in),
+        )
         .group_by(entry.tenant, entry.subject)
         .correlate(None)
     )
@@ -144,7 +154,7 @@ def first_given_to(
 
 def given_to(
     connection: sa.Connection, model_version: str, *, unless_in: str, after: int, upto: int,
-    since: str,
+    since: str, silent_too: bool,
 ) -> dict[Person, list[int]]:  # fmt: skip
     """Return the entries (after, upto] with answers of a version, in their order, by person.
 
@@ -156,7 +166,10 @@ def given_to(
     entry = entry_table.c
     rows = connection.execute(
         sa.select(entry.tenant, entry.subject, entry.sequence)
-        .where(*_answers(model_version, after, upto, since), ~_is_in(unless_in))
+        .where(
+            *_answers(model_version, after, upto, since, silent_too=silent_too),
+            ~_is_in(unless_in),
+        )
         .order_by(entry.sequence)
     )
     found: dict[Person, list[int]] = {}
@@ -211,11 +224,13 @@ def decoded(answer: OnRecord, decoder: msgspec.json.Decoder[T]) -> T:
 
 
 def _answers(
-    model_version: str, after: int, upto: int, since: str
+    model_version: str, after: int, upto: int, since: str, *, silent_too: bool
 ) -> tuple[sa.ColumnElement[bool], ...]:
     entry = entry_table.c
     named = canonical({"model_version": model_version})[1:-1]
+    silent = entry.details.contains(canonical({"route": SHADOW})[1:-1], autoescape=True)
     return (
+        *(() if silent_too else (~silent,)),
         entry.kind == Kind.FORECAST.value,
         entry.sequence > after,
         entry.sequence <= upto,

@@ -27,8 +27,7 @@ from inference.matching.given import (
 from serving.state.entries import Kind, canonical
 from serving.state.evidence.counting import Followed
 from serving.state.evidence.known import known_outcomes
-from serving.state.evidence.reading import OnRecord, Person, given_in
-from serving.state.evidence.shadow import SHADOW
+from serving.state.evidence.reading import SHADOW, OnRecord, Person, given_in
 from serving.state.people.predictions import PREDICTED
 from serving.state.store import Store
 from serving.state.tables import entry_table

@@ -21,10 +21,8 @@ from serving.faults import Fault, place_of
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import Question, input_digest
 from serving.forecast.respond import respond
+from serving.state.evidence.reading import SHADOW
 from serving.state.forecast_log import ForecastEntry, ForecastLog
-
-SHADOW = "shadow"
-"""Route of forecasts that nobody was shown."""
 
 MOST_WAITING = 200
 """Questions that wait for the shadow; further ones it is not asked."""
@@ -37,10 +35,20 @@ log = logging.getLogger("rehabcast.shadow")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A question that was answered by the champion, of whose patient, and when."""
+    """A question that was answered by the champion, of whose patient, and when.
+
+    Parameters
+    ----------
+    champion
+        The version that answered.
+    was_given
+        Whether it gave a forecast.
+    """
 
     question: Question
     task: str
+    champion: str
+    was_given: bool
     subject: str
     tenant: str
     actor: str
@@ -77,8 +85,14 @@ class Shadow:
         )
 
     def ask(self, asked: Asked) -> None:
-        """Let it forecast too, if it is of this task; never waits."""
+        """Let it forecast too, if it is of this task; never waits.
+
+        A shadow that is the champion itself forecasts for those alone to whom the champion gave no
+        forecast: of all others its forecast is on record.
+        """
         if asked.task != self._served.bundle.task.name:
+            return
+        if asked.was_given and asked.champion == self._served.audit_status.model_version:
             return
         try:
             self._waiting.put_nowait(asked)

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from contracts.errors import ContractError
-from features.biomarkers.range_of_motion import daily_range
+from features.biomarkers.range_of_motion import daily_range, orientations
 from features.recording import Quantity, Signal
 
 
@@ -40,3 +40,17 @@ def test_a_known_rotation_is_found_by_paired_units(signal: Callable[..., Signal]
     assert together["numeric_value"].max() < 2
     with pytest.raises(ContractError, match="sampled together"):
         daily_range(near, inertial(signal, bend[:-5], rate, "c"))
+
+
+@pytest.mark.parametrize("rate", [25.0, 50.0, 100.0])
+def test_a_turn_about_the_vertical_is_known_from_the_second_second_on_at_any_rate(
+    rate: float,
+) -> None:
+    t = np.arange(int(rate * 6)) / rate
+    turned_deg = np.where(t < 1, 0.0, 20 * (1 - np.cos(2 * np.pi * 0.5 * (t - 1))))
+    pull = np.tile([0.0, 0.0, 1.0], (len(t), 1))
+    spin = np.zeros_like(pull)
+    spin[:, 2] = np.gradient(turned_deg) * rate
+    found = orientations(pull, spin, rate)
+    angle = np.degrees((found[0].inv() * found).magnitude())
+    assert np.abs(angle - turned_deg).max() < 2

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features.exercise.kernels import KERNELS, LENGTH, WEIGHTS, dilations, fit
+from features.exercise.kernels import GOLDEN, KERNELS, LENGTH, WEIGHTS, dilations, fit
 
 GENERATOR = np.random.default_rng(0)
 WINDOWS = GENERATOR.normal(size=(12, 3, 60)).cumsum(axis=2).astype(np.float32)
@@ -27,6 +27,27 @@ def test_dilations_share_out_the_features_and_reach_over_the_window(
     assert ((LENGTH - 1) * dilation_D < samples).all()
 
 
+def outputs_of(summed: np.ndarray, k: int, dilation: int) -> list[float]:
+    """Return what a kernel gives at each sample, with zeros around."""
+    padded = np.pad(summed, (LENGTH - 1) // 2 * dilation)
+    return [
+        sum(WEIGHTS[k, lag] * padded[t + lag * dilation] for lag in range(LENGTH))
+        for t in range(len(summed))
+    ]
+
+
+def test_biases_are_quantiles_of_the_whole_output_with_its_padding() -> None:
+    """Of every kernel, also of those that count only where no padding is (the paper's program)."""
+    kernels = fit(WINDOWS[:1], 84 * 6, np.random.default_rng(1))
+    asked_KF = (np.arange(1, KERNELS * 6 + 1) * GOLDEN % 1).reshape(KERNELS, 6)
+    dilation_F = np.repeat(kernels.dilation_D, kernels.biases_D)
+    number_F = np.repeat(np.arange(len(kernels.dilation_D)), kernels.biases_D)
+    for k, f in zip(*GENERATOR.integers((84, 6), size=(60, 2)).T, strict=True):
+        summed = WINDOWS[0, kernels.uses_DKC[number_F[f], k]].sum(axis=0)
+        expected = np.quantile(outputs_of(summed, int(k), int(dilation_F[f])), asked_KF[k, f])
+        assert kernels.bias_KF[k, f] == pytest.approx(expected, abs=1e-3)
+
+
 def test_a_feature_is_the_share_of_outputs_above_its_bias() -> None:
     """Each is computed again sample by sample, as the paper has it."""
     kernels = fit(WINDOWS, 84 * 6, np.random.default_rng(1))
@@ -35,14 +56,9 @@ def test_a_feature_is_the_share_of_outputs_above_its_bias() -> None:
     number_F = np.repeat(np.arange(len(kernels.dilation_D)), kernels.biases_D)
     for w, k, f in zip(*GENERATOR.integers((12, 84, 6), size=(60, 3)).T, strict=True):
         d, dilation = int(number_F[f]), int(dilation_F[f])
-        summed = WINDOWS[w, kernels.uses_DKC[d, k]].sum(axis=0)
+        outputs = outputs_of(WINDOWS[w, kernels.uses_DKC[d, k]].sum(axis=0), int(k), dilation)
         reach = (LENGTH - 1) // 2 * dilation
-        padded = np.pad(summed, reach)
-        outputs = [
-            sum(WEIGHTS[k, lag] * padded[t + lag * dilation] for lag in range(LENGTH))
-            for t in range(len(summed))
-        ]
-        inside = outputs if (d + k) % 2 == 0 else outputs[reach : len(summed) - reach]
+        inside = outputs if (d + k) % 2 == 0 else outputs[reach : len(outputs) - reach]
         expected = np.mean(np.array(inside) > kernels.bias_KF[k, f])
         assert share_WKF[w, k, f] == pytest.approx(expected, abs=0.02)
 

@@ -15,7 +15,7 @@ from features.exercise.simulated import Shape, simulated_set
 from inference.exercise.enrol import enrolled
 from inference.exercise.recognise import recognise
 from inference.exercise.recogniser import Recogniser, read_recogniser
-from inference.exercise.templates import TemplateFile, read_template, write_template
+from inference.exercise.templates import Template, TemplateFile, read_template, write_template
 from tests.simulated_motion import SHAPES, START, day, labelled, movement
 from training.exercise.fit import fit_heads
 from training.exercise.write import write_recogniser
@@ -107,10 +107,13 @@ def test_a_set_that_the_end_of_the_recording_cuts_is_said(model: Recogniser) -> 
     assert recognise([day(9)], "right", model).problems == ()
 
 
-def test_fewer_than_two_repetitions_or_more_than_a_set_are_no_template(model: Recogniser) -> None:
+def test_fewer_than_three_repetitions_or_more_than_a_set_are_no_template(model: Recogniser) -> None:
     one = Motion(start=START, values_T6=movement("raise", 9)[:90])
-    with pytest.raises(ContractError, match="can be seen in it"):
+    with pytest.raises(ContractError, match="can be seen in it, and 3 are needed"):
         enrolled([one], "right", "raise", model, name="a.csv")
+    two = Motion(start=START, values_T6=movement("raise", 9, count=2))
+    with pytest.raises(ContractError, match=r"a.csv: 2 repetition\(s\) can be seen in it"):
+        enrolled([two], "right", "raise", model, name="a.csv")
     with pytest.raises(ContractError, match="holds 3 sets"):
         enrolled([day(9)], "right", "raise", model, name="a.csv")
     with pytest.raises(ContractError, match="with holes between them"):
@@ -150,7 +153,7 @@ def test_what_is_no_recogniser_or_template_is_refused(model: Recogniser, folder:
         with pytest.raises(ContractError, match=said):
             read_template(folder / "t", model.version)
     made = TemplateFile(exercise="e", side="left", repetitions=3, model_version="other",
-                        gyroscope=True, place=(0.0,))  # fmt: skip
+                        gyroscope=True, place=(0.0,), scores=(0.0,))  # fmt: skip
     write_template(folder / "t", made)
     with pytest.raises(ContractError, match="for the recogniser other, not for"):
         read_template(folder / "t", model.version)
@@ -159,3 +162,41 @@ def test_what_is_no_recogniser_or_template_is_refused(model: Recogniser, folder:
 def test_too_few_people_to_learn_from() -> None:
     with pytest.raises(ContractError, match="2 people and 3 exercises: too few"):
         fit_heads(labelled(2))
+
+
+def test_people_who_did_one_exercise_each_do_not_say_what_a_template_tells_apart() -> None:
+    alone = [each for each in labelled(6) if list(SHAPES)[int(each.person) % 3] == each.exercise]
+    with pytest.raises(ContractError, match="nobody did two exercises of more than three"):
+        fit_heads(alone)
+
+
+def test_an_exercise_of_one_person_only_is_refused_by_its_name() -> None:
+    sets = [each for each in labelled(4) if each.exercise != "turn" or each.person == "3"]
+    with pytest.raises(ContractError, match="only 1 person did 'turn'"):
+        fit_heads(sets)
+
+
+def test_what_is_written_is_what_was_fitted(model: Recogniser, folder: Path) -> None:
+    """Also of the forest, whose arrays are many: chances are the same to the last digit."""
+    read = read_recogniser(folder / "m.safetensors")
+    values_T6 = movement("turn", 9)
+    for name, head in model.heads.items():
+        features_WF = head.standardised(values_T6, with_rotation=name == "with")
+        assert (read.heads[name].chances(features_WF) == head.chances(features_WF)).all()
+        assert read.heads[name].template_limit == head.template_limit
+        assert read.handedness("turn", with_rotation=name == "with") == head.handed_E[2]
+
+
+def test_a_template_is_less_unlike_its_own_exercise(model: Recogniser) -> None:
+    """By place and by scores both: with either alone the limit would be another."""
+    for name, head in model.heads.items():
+        shown, again, other = (
+            model.template("e", movement(exercise, person)[25:-25], with_rotation=name == "with")
+            for exercise, person in (("turn", 9), ("turn", 9), ("swing", 9))
+        )
+        assert head.unlikeness(shown, again) == 0
+        assert head.unlikeness(shown, other) > head.template_limit
+        moved = Template(exercise="e", place_D=shown.place_D, score_E=other.score_E)
+        assert head.unlikeness(shown, moved) == pytest.approx(
+            head.score_share * np.linalg.norm(shown.score_E - other.score_E)
+        )

@@ -14,7 +14,11 @@ import msgspec
 import pytest
 
 from audits.ledger.ledger import Ledger
-from rehabcast.commands.service.asking import request_forecast, service_of
+from rehabcast.commands.service.asking import (
+    request_forecast,
+    request_instruments,
+    service_of,
+)
 from rehabcast.commands.service.serve import pages_address
 from rehabcast.settings import Settings
 from serving.http.client import NotAnswered
@@ -133,12 +137,23 @@ def refusing() -> Iterator[str]:
     ("token", "advice"),
     [(None, "set REHABCAST_TOKEN to a token of the service"), ("another-token", "sign in")],
 )
+@pytest.mark.parametrize("ask", [request_forecast, request_instruments])
 def test_who_has_no_token_is_told_which_setting_it_is(
-    refusing: str, token: str | None, advice: str
+    refusing: str, token: str | None, advice: str, ask: Callable[..., Any]
 ) -> None:
     with pytest.raises(NotAnswered) as refusal:
-        request_forecast(refusing, token, msgspec.convert(RECORD, ForecastRequest))
+        ask(refusing, token, msgspec.convert(RECORD, ForecastRequest))
     assert (refusal.value.what_to_do, refusal.value.status) == (advice, 401)
+
+
+def test_every_instrument_and_one_task_contradict_each_other(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = run(
+        capsys, monkeypatch, "forecast", "--subject", "1", "--cohort", "nowhere",
+        "--every-instrument", "--task", "arm",
+    )  # fmt: skip
+    assert (said.code, "give one of them" in said.text) == (3, True), said
 
 
 @pytest.mark.parametrize(

@@ -4,31 +4,39 @@ from __future__ import annotations
 
 import json
 import tarfile
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from audits.ledger.ledger import Ledger
+from audits.ledger.records import Champion, Role
 from audits.ledger.signing import make_key
-from audits.ledger.trail import SUSPENSION, WARNING
+from audits.ledger.trail import PROPOSAL, SUSPENSION, WARNING
 from contracts.errors import EvidenceMissing
 from contracts.observation import Observation
+from contracts.scope import OutsideGroup, Scope, ScopeAttribute
 from contracts.task import Task
+from contracts.verdict import Outcome
 from rehabcast.commands.service import monitor
 from rehabcast.evidence.running import run as look
 from rehabcast.evidence.watched import watched
 from rehabcast.identity import open_ledger
 from rehabcast.ledger_source import LedgerSource
 from rehabcast.settings import Settings
+from rehabcast.signed_artifacts import fetch_report
 from serving.faults import Fault
-from serving.state.evidence.shadow import SHADOW
+from serving.state.evidence.reading import SHADOW
 from serving.state.following import begin
 from serving.state.forecast_log import append
 from serving.state.store import Store
 from tests.rehabcast.command_line import run
 from tests.serving.state.evidence.test_counting import forecast
+from training.registry.model_versions import find
 
 # MLflow uses what others deprecate; nothing of ours does.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -64,8 +72,21 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-def serve(task: Task, error: float, *, people: int = 120, route: str = "forecast") -> None:
-    """Forecast five SIMULATED people a week; their outcome is off by some points, up and down."""
+def serve(
+    task: Task, error: float, *, people: int = 120, silent: Callable[[int], bool] = lambda n: False,
+    harm: float = 0.0, median: float = 30.0,
+) -> None:  # fmt: skip
+    """Forecast SIMULATED people, one a day; their outcome is off by some points, up and down.
+
+    Parameters
+    ----------
+    silent
+        Whose forecast nobody was shown.
+    harm
+        Points by which their outcome is lower.
+    median
+        Of each forecast.
+    """
     primary = next(h for h in task.horizons if h.weeks == task.primary_horizon_weeks)
     with closing(Store(Settings().store_url)) as store:
         append(
@@ -76,13 +97,14 @@ def serve(task: Task, error: float, *, people: int = 120, route: str = "forecast
                     1000 + n,
                     f"{'P' * (1 + n % 2)}-{n}",
                     FIRST + timedelta(days=n),
-                    route=route,
+                    median=median,
+                    route=SHADOW if silent(n) else "forecast",
                 )
                 for n in range(people)
             ],
         )
         for n in range(people):
-            score = 30.0 + error * (1 if n % 4 < 2 else -1)
+            score = median + error * (1 if n % 4 < 2 else -1) - harm * silent(n)
             store.add(
                 "ward", f"{'P' * (1 + n % 2)}-{n}", 5,
                 [Observation(
@@ -94,7 +116,7 @@ def serve(task: Task, error: float, *, people: int = 120, route: str = "forecast
 
 def monitored(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str
-) -> dict[str, object]:
+) -> dict[str, Any]:
     said = run(capsys, monkeypatch, "monitor", "run", *words, "--json")
     assert said.code == 0, said.text
     record = dict(json.loads(next(x for x in said.text.splitlines() if x.startswith("{"))))
@@ -204,7 +226,6 @@ def test_people_who_come_otherwise_are_a_warning_before_any_outcome_and_in_the_l
         )  # fmt: skip
     found = monitored(capsys, monkeypatch, "arm")
     shift = found["shift"]
-    assert isinstance(shift, dict)
     assert (shift["warns"], shift["people"], found["in_service"]) == (True, "at least 300", True)
     assert shift["largest_mean_e"] >= shift["warns_at"] == 20
     assert "“median forecast” of everyone is higher" in shift["said"]
@@ -235,11 +256,79 @@ def test_people_who_come_otherwise_are_a_warning_before_any_outcome_and_in_the_l
     assert {each["kind"] for each in edition["done"]} >= {WARNING}
 
 
-def test_forecasts_of_a_shadow_count_too(
+def within_scope(champion_of: Ledger) -> Champion:
+    """Put the version in service again as if its audit had left men out."""
+    settings = Settings()
+    report, _ = fetch_report(settings, find(settings.store, "arm/1"))
+    left_out = OutsideGroup(label="male", rules=("honest intervals in every group",))
+    scope = Scope(
+        attributes=(ScopeAttribute(attribute="sex", inside=("female",), outside=(left_out,)),),
+        share_inside=0.5,
+    )
+    verdict = report.verdict.model_copy(update={"outcome": Outcome.WITHIN_SCOPE, "scope": scope})
+    now = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    audit = champion_of.record_audit(
+        verdict, "7" * 64, actor="ana", now=now, valid_until=datetime(2029, 1, 1, tzinfo=UTC)
+    )
+    for role, person in ((Role.ML_OWNER, "ana"), (Role.GOVERNANCE, "ben")):
+        champion_of.approve(audit, role, person=person, reason="read page by page", now=now)
+    return champion_of.promote(audit, seen_epoch=1, actor="ana", now=now)
+
+
+def test_a_group_that_outcomes_show_to_be_served_well_is_proposed_once_and_not_served(
     home: Path, task: Task, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serve(task, error=2.0, people=12, route=SHADOW)
-    assert monitored(capsys, monkeypatch, "arm")["awaited"] == 12
+    with closing(open_ledger(Settings())) as ledger:
+        champion = within_scope(ledger)
+    # Every second person is a man, whom the champion refuses and its own shadow forecasts for.
+    serve(task, error=2.0, people=240, silent=lambda n: n % 2 == 1, median=55.0)
+    monkeypatch.setattr(Later, "now", lambda tz=None: datetime(2028, 12, 10, tzinfo=UTC))
+    looked = monitored(capsys, monkeypatch, "arm", "--no-act")
+    (left_out,) = looked["growth"]["groups"]
+    assert (left_out["group"], left_out["people"]) == ("male", "at least 120")
+    assert left_out["needed"] == 20
+    assert left_out["proposal"] is None
+    # Those whom nobody was shown a forecast of are no part of the service's own tests.
+    assert looked["people_due"] == "at least 120"
+    text = run(
+        capsys, monkeypatch, "monitor", "run", "arm", "--metrics", "arm.prom"
+    ).text  # fmt: skip
+    assert "people may audit a wider scope" in " ".join(text.split())
+    lines = (home.parent / "arm.prom").read_text("utf-8")
+    assert 'rehabcast_evidence_groups_proposed{model_version="arm/1"} 1' in lines
+    again = monitored(capsys, monkeypatch, "arm")
+    with closing(open_ledger(Settings())) as ledger:
+        ledger.verify()
+        (entry,) = (each for each in ledger.trail() if each.kind == PROPOSAL)
+        assert ledger.champion("arm") == champion
+        seen = watched(Settings(), ledger, "arm")
+    assert again["growth"]["groups"][0]["proposal"] == entry.sequence
+    assert seen.scope is not None
+    assert seen.scope.outside({"sex": "male"})
+    details = entry.details()
+    assert (details["attribute"], details["label"]) == ("sex", "male")
+    assert details["evidence"]["e_value"] >= 20
+    assert "no group's outcomes lost more often" in details["rules"]
+    shown = " ".join(run(capsys, monkeypatch, "ledger", "show").text.split())
+    assert "may be served by the outcomes" in shown
+    monkeypatch.setattr(Later, "now", lambda tz=None: datetime(2029, 1, 10, tzinfo=UTC))
+    assert run(capsys, monkeypatch, "monitor", "edition", "arm", "--output", "board").code == 0
+    edition = json.loads((home.parent / "board" / "monitoring.json").read_text("utf-8"))
+    (row,) = edition["left_out"]
+    assert (row["label"], row["needed"], row["e_value"] >= 20) == ("male", 20, True)
+
+
+def test_a_group_that_is_forecast_badly_and_one_that_nobody_forecasts_are_not_proposed(
+    home: Path, task: Task, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(open_ledger(Settings())) as ledger:
+        within_scope(ledger)
+    monkeypatch.setattr(Later, "now", lambda tz=None: datetime(2028, 12, 10, tzinfo=UTC))
+    serve(task, error=2.0, people=60, silent=lambda n: n % 2 == 1, harm=9.0, median=60.0)
+    found = monitored(capsys, monkeypatch, "arm")
+    (left_out,) = found["growth"]["groups"]
+    assert left_out["e_value"] < 1
+    assert (left_out["proposal"], found["act"]) == (None, "none")
 
 
 def test_what_is_missing_is_said_in_a_sentence(

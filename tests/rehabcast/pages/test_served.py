@@ -57,7 +57,7 @@ def test_a_board_sees_who_was_served_and_feedback_by_group_without_small_cells(
     browser.sign_in("governance")
     said = text_of(browser.open(PAGE))
     assert "arm/1 user:test:Ann forecast 20 or more 2026-11-28" in said
-    assert "sex: female 20 or more 20 or more nobody fewer than 11" in said
+    assert "sex: female 20 or more 11 or more nobody fewer than 11" in said
     assert "sex: male fewer than 11 held back: too few people" in said
     for exact in (" 27 ", " 24 ", " 21 ", " 3 "):
         assert exact not in said
@@ -73,3 +73,6 @@ def test_a_number_of_people_that_is_shown_tells_of_no_few(people: int) -> None:
     numbers = [int(each) for each in re.findall(r"\d+", said)]
     assert all(each >= 11 for each in numbers)
     assert people_shown(people, Say("ur")) != said
+    # One who comes changes a number only as the last of eleven.
+    if people:
+        assert people_shown(people + 1, Say("en")) == said or (people + 1) % 11 == 0

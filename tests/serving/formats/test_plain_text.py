@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 import msgspec
 from rich.console import Console
 
+from contracts.errors import ForecastRefused
 from contracts.observation import Observation
 from contracts.verdict import Outcome
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.question import Question
-from serving.forecast.respond import respond
+from serving.forecast.respond import refused, respond
 from serving.formats.formatting import formatted_change, formatted_score
-from serving.formats.plain_text import as_plain_text
+from serving.formats.plain_text import as_plain_text, instruments_as_plain_text
+from serving.instruments import EACH_BY_ITSELF, InstrumentsAnswer, NotInService
 from serving.schemas import ForecastAnswer
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -79,3 +81,25 @@ def test_a_refusal_says_what_to_do_and_shows_no_number_of_a_forecast(served: Ser
     assert "No forecast" in text
     assert "What to do" in text
     assert "most likely" not in text
+
+
+def test_of_several_models_each_answer_is_printed_and_who_was_not_asked(
+    served: ServedModel,
+) -> None:
+    given, none = (
+        answer_for(served, 20.0),
+        refused("P-1", served, ForecastRefused("too old", "ask")),
+    )
+    together = InstrumentsAnswer(
+        subject="P-1", answers=[given, none],
+        not_in_service=[NotInService(model="walking", reason="not promoted", what_to_do="wait")],
+        limits=[EACH_BY_ITSELF],
+    )  # fmt: skip
+    console = Console(width=80, record=True, force_terminal=False)
+    with console.capture() as captured:
+        console.print(instruments_as_plain_text(together))
+    text = captured.get()
+    assert printed(given).strip() in text
+    assert printed(none).strip() in text
+    assert "Not in service: walking: not promoted (wait)" in text
+    assert "must not be multiplied" in text

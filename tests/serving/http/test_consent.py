@@ -43,6 +43,7 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
     "on record": ("POST", "/v1/forecast", ON_RECORD),
     "a bundle under another name": ("POST", "/v1/forecast", WITH_BUNDLE),
     "among many": ("POST", "/v1/forecasts", {"requests": [INLINE, WITH_BUNDLE]}),
+    "every instrument": ("POST", "/v1/instruments", INLINE),
     "explain": ("POST", "/v1/explain", INLINE),
     "course": ("GET", f"/v1/subjects/{PATIENT}/course", None),
     "alerts": ("GET", f"/v1/subjects/{PATIENT}/alerts", None),

@@ -23,7 +23,7 @@ from serving.http.openapi import API_VERSION, document
 WRITTEN = date(2026, 1, 16)
 """Day of the document that is kept: its examples are of the day on which it is asked for."""
 
-PUBLISHED = ("3.6", "3689b5ef0bddd66d84447a1b2c0931aff44d22ccc9b5b3930ff59e4480c9aa22")
+PUBLISHED = ("3.7", "37cae4f8f1582f7c38d580b05d9cae68ad099d546eaf7184ae9f0c356e64ae39")
 """The API's version, and the digest of its paths and schemas. Change both together."""
 
 CHECKS = (
@@ -35,7 +35,7 @@ CHECKS = (
 
 PATHS = sorted(
     {
-        "/v1/consent", "/v1/forecast", "/v1/forecasts", "/v1/explain", "/v1/whatif", "/v1/observations", "/v1/feedback",
+        "/v1/consent", "/v1/forecast", "/v1/forecasts", "/v1/instruments", "/v1/explain", "/v1/whatif", "/v1/observations", "/v1/feedback",
         "/v1/model", "/v1/subjects/{subject}/course", "/v1/fhir/forecast", "/cds-services",
         "/cds-services/recovery-forecast", "/cds-services/recovery-forecast/feedback",
         "/cds-services/recovery-forecast-{task}", "/cds-services/recovery-forecast-{task}/feedback",

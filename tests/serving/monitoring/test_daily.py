@@ -13,7 +13,7 @@ from contracts.vocabulary import Kind as CodeKind
 from contracts.vocabulary import vocabulary
 from serving.monitoring.alert import Alert, Kind
 from serving.monitoring.daily import daily_alerts
-from serving.monitoring.limits import PLACES, limit_of, limits, silent_days
+from serving.monitoring.limits import OF_EXERCISE, PLACES, limit_of, limits, silent_days
 from serving.monitoring.series import series_of
 from serving.monitoring.words import sentence
 from tests.serving.monitoring.records import observed
@@ -148,11 +148,12 @@ def test_values_of_later_days_are_not_known_yet() -> None:
 
 
 def test_the_limits_are_of_codes_of_the_vocabulary_and_come_from_a_file_that_says_how() -> None:
-    assert set(limits()) == set(PLACES)
-    assert all(vocabulary()[code].kind is CodeKind.DAILY for code in PLACES)
-    text = Path(package.__path__[0], "limits.toml").read_text("utf-8")
-    assert "SIMULATED" in text
-    assert len(tomllib.loads(text)["limit"]) == len(PLACES)
+    assert set(limits()) == set(PLACES) | set(OF_EXERCISE)
+    assert all(vocabulary()[code].kind is CodeKind.DAILY for code in limits())
+    for name, places in (("limits.toml", PLACES), ("exercise_limits.toml", OF_EXERCISE)):
+        text = Path(package.__path__[0], name).read_text("utf-8")
+        assert "SIMULATED" in text
+        assert [row["code"] for row in tomllib.loads(text)["limit"]] == list(places)
     strictest = max(limit.size for limit in limits().values())
     unknown = limit_of("REHABCAST//MOBILITY")
     assert (unknown.size, unknown.place.alarming) == (strictest, "either")

@@ -1,8 +1,12 @@
 """Emission model: the likelihood of every channel's daily values given a recovery curve.
 
 A standardised value is a quadratic function of the level, plus a random intercept of the person,
-plus daily noise. All of it is normal, so a channel's log likelihood given a curve has a closed form
-with seven learned numbers, where a network would need hundreds of subjects to learn the same.
+plus what the channels of a modality gain together by themselves, plus daily noise. All of it is
+normal, so a channel's log likelihood given a curve has a closed form with eight learned numbers,
+where a network would need hundreds of subjects to learn the same.
+
+Without a course of its own walking, which recovers beside the arm and not with it, would be taken
+for the arm's course, and by three weeks of days for a certain one (docs/decisions/0029).
 
 Letters: B pairs, T days, W windows, C channels, M modalities, P curves, V = 3 W and X = 8 W
 products of levels and leads.
@@ -22,6 +26,9 @@ from training.models.layers.recovery_curves import precision
 WINDOW_DAYS = 3
 """Days whose mean counts as one measurement, at their middle."""
 
+WEEK, COURSE_DAYS = 7, 14
+"""In so many days a modality's own course gains as many standard deviations as it is large."""
+
 MINIMUM_PAIRS = 10
 SMALLEST_VARIANCE = 1e-2
 
@@ -33,13 +40,18 @@ class Emissions(nn.Module):
     ----------
     channel_MC
         1 for the channels of each modality that have an emission model, else 0.
+    target, target_modality
+        Channel and modality of the score that is forecast.
     """
 
     channel_MC: Tensor
 
-    def __init__(self, channel_MC: Tensor) -> None:
+    def __init__(
+        self, channel_MC: Tensor, target: int | None = None, target_modality: int | None = None
+    ) -> None:
         super().__init__()
         channels = channel_MC.shape[1]
+        self.target, self.target_modality = target, target_modality
         self.register_buffer("channel_MC", channel_MC)
         self.intercept_C = nn.Parameter(torch.zeros(channels))
         self.slope_C = nn.Parameter(torch.zeros(channels))
@@ -48,6 +60,7 @@ class Emissions(nn.Module):
         self.log_daily_noise_C = nn.Parameter(torch.zeros(channels))
         self.log_person_spread_C = nn.Parameter(torch.zeros(channels))
         self.loading_C = nn.Parameter(torch.zeros(channels))
+        self.course_C = nn.Parameter(torch.zeros(channels))
 
     def window_days(self, days_BT: Tensor) -> Tensor:
         """Return the middle of each window in days since onset, (B, W)."""
@@ -124,36 +137,67 @@ class Emissions(nn.Module):
         # Expanded, because a product of 2-D and 3-D tensors would copy the largest tensor here.
         channel_BMC = self.channel_MC.to(digits).expand(total_BCP.shape[0], -1, -1)
         own_BMP = -0.5 * (squares_BMP - torch.bmm(channel_BMC, total_BCP**2))
-        return own_BMP + self._shared_intercept(
-            precision_BCW, residual_BCW, pooled_BC1 * person_precision_C1, line_BCV, line_BVP
-        )
+        return own_BMP + self._shared(
+            precision_BCW, residual_BCW, pooled_BC1, pooled_BC1 * person_precision_C1,
+            line_BCV, line_BVP,
+        )  # fmt: skip
 
-    def _shared_intercept(
+    def _shared(
         self,
         precision_BCW: Tensor,
         residual_BCW: Tensor,
+        pooled_BC1: Tensor,
         unexplained_BC1: Tensor,
         line_BCV: Tensor,
         line_BVP: Tensor,
     ) -> Tensor:
-        """Return the term of the modality's shared intercept, (B, M, P).
+        """Return the term of what the channels of each modality share, (B, M, P).
 
-        The channels of a modality share one more latent factor, a standard normal number with a
-        loading on each channel; integrated out, it is a term of rank one (Woodbury 1950).
+        They share two latent factors, standard normal numbers with a loading on each channel: an
+        intercept, and a course that is linear in time. Integrated out, they are a term of rank two
+        (Woodbury 1950), here two of rank one: of the intercept, and of the course without what the
+        intercept explains of it (Cholesky).
 
         Parameters
         ----------
         unexplained_BC1
             Share of a channel's summed residual that its own intercept leaves unexplained.
         """
-        loading_C1 = self.loading_C.to(line_BCV.dtype)[:, None]
-        channel_MC = self.channel_MC.to(line_BCV.dtype)
-        weight_BC1 = loading_C1 * unexplained_BC1
-        residual_BM1 = channel_MC @ (weight_BC1 * residual_BCW.sum(dim=-1, keepdim=True))
-        line_BMV = channel_MC @ (weight_BC1 * line_BCV)
-        known_BC1 = loading_C1 * weight_BC1 * precision_BCW.sum(dim=-1, keepdim=True)
-        precision_BM1 = 1 + channel_MC @ known_BC1
-        return 0.5 * (residual_BM1 - line_BMV @ line_BVP) ** 2 / precision_BM1
+        digits, windows = line_BCV.dtype, precision_BCW.shape[-1]
+        channel_MC = self.channel_MC.to(digits)
+        loading_C1, course_C1 = (
+            each.to(digits)[:, None] for each in (self.loading_C, self.course_C)
+        )
+        # Seen through the precision that the channel's own intercept leaves.
+        time_W = torch.arange(1 - windows, 1, device=line_BCV.device).to(digits)
+        time_W = time_W * (WINDOW_DAYS / COURSE_DAYS)
+        mean_BC1 = (precision_BCW * time_W).sum(dim=-1, keepdim=True) * pooled_BC1
+        constant_BC1 = loading_C1 * unexplained_BC1
+        course_BCW = course_C1 * (time_W - mean_BC1)
+        course_BCV = course_BCW.repeat(1, 1, line_BCV.shape[-1] // windows)
+
+        residual_BM1 = channel_MC @ (constant_BC1 * residual_BCW.sum(dim=-1, keepdim=True))
+        line_BMV = channel_MC @ (constant_BC1 * line_BCV)
+        seen_BC1 = precision_BCW.sum(dim=-1, keepdim=True)
+        precision_BM1 = 1 + channel_MC @ (loading_C1 * constant_BC1 * seen_BC1)
+
+        both_BM1 = channel_MC @ (
+            loading_C1 * (course_BCW * precision_BCW).sum(dim=-1, keepdim=True)
+        )
+        own_BM1 = 1 + channel_MC @ (
+            course_C1 * (course_BCW * precision_BCW * time_W).sum(dim=-1, keepdim=True)
+        )
+        explained_BM1 = both_BM1 / precision_BM1
+        course_residual_BM1 = (
+            channel_MC @ (course_BCW * residual_BCW).sum(dim=-1, keepdim=True)
+            - explained_BM1 * residual_BM1
+        )
+        course_line_BMV = channel_MC @ (course_BCV * line_BCV) - explained_BM1 * line_BMV
+        course_precision_BM1 = own_BM1 - explained_BM1 * both_BM1
+        return 0.5 * (
+            (residual_BM1 - line_BMV @ line_BVP) ** 2 / precision_BM1
+            + (course_residual_BM1 - course_line_BMV @ line_BVP) ** 2 / course_precision_BM1
+        )
 
     def learn(
         self, x_BTC: NDArray[np.float64], train: SequenceBatch, low: float, high: float
@@ -183,6 +227,28 @@ class Emissions(nn.Module):
                 self.log_daily_noise_C[c] = 0.5 * float(np.log(max(daily, SMALLEST_VARIANCE)))
         for member_C in self.channel_MC.numpy() > 0:
             self._split_variance(residual_BC, np.flatnonzero(member_C))
+        if self.target is not None:
+            self._learn_courses(slopes(x_BTC, train.observed_BTC), self.target)
+
+    def _learn_courses(self, slope_BC: NDArray[np.float64], target: int) -> None:
+        """Set what several channels gain together beside what they gain with the score.
+
+        One channel alone cannot tell both apart, and assessments made at the same visits as the
+        score follow it: their courses stay 0.
+        """
+        for modality, member_C in enumerate(self.channel_MC.numpy() > 0):
+            columns = np.flatnonzero(member_C)
+            if len(columns) < 2 or modality == self.target_modality:
+                continue
+            known_B = np.isfinite(slope_BC[:, [target, *columns]]).all(axis=1)
+            if known_B.sum() < MINIMUM_PAIRS:
+                continue
+            scored_B, slope_BK = slope_BC[known_B, target], slope_BC[np.ix_(known_B, columns)]
+            with_score_K = (scored_B @ slope_BK) / max(float(scored_B @ scored_B), 1e-9)
+            beside_BK = slope_BK - scored_B[:, None] * with_score_K
+            course = leading_factor(beside_BK.T @ beside_BK / len(beside_BK))
+            with torch.no_grad():
+                self.course_C[columns] = torch.from_numpy(course).float()
 
     def _split_variance(self, residual_BC: NDArray[np.float64], columns: NDArray[np.intp]) -> None:
         """Split a modality's residual variance into the shared factor's and each channel's own."""
@@ -190,13 +256,36 @@ class Emissions(nn.Module):
         if not known:
             return
         covariance = np.atleast_2d(pd.DataFrame(residual_BC[:, known]).cov(min_periods=2).fillna(0))
-        values, vectors = np.linalg.eigh(covariance)
-        others = values[:-1].mean() if len(known) > 1 else values[-1]
-        loading = vectors[:, -1] * np.sqrt(max(values[-1] - others, 0))
+        loading = leading_factor(covariance)
         own = np.maximum(np.diag(covariance) - loading**2, SMALLEST_VARIANCE)
         with torch.no_grad():
             self.loading_C[known] = torch.from_numpy(loading).float()
             self.log_person_spread_C[known] = torch.from_numpy(0.5 * np.log(own)).float()
+
+
+def leading_factor(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the loadings of the one factor that explains most; of one channel alone, 0.
+
+    They add up to 0 or more: with either sign at random, the mean of networks would have none.
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    others = values[:-1].mean() if len(values) > 1 else values[-1]
+    loading = vectors[:, -1] * np.sqrt(max(values[-1] - others, 0))
+    return np.asarray(-loading if loading.sum() < 0 else loading)
+
+
+def slopes(x_BTC: NDArray[np.float64], observed_BTC: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return how much each channel gains in `COURSE_DAYS`, (B, C), by least squares.
+
+    NaN where a channel was not observed on two days that are a week apart or more.
+    """
+    time_T1 = (np.arange(x_BTC.shape[1]) / COURSE_DAYS)[:, None]
+    count_BC = np.maximum(observed_BTC.sum(axis=1), 1)
+    centred_BTC = time_T1 - ((observed_BTC * time_T1).sum(axis=1) / count_BC)[:, None]
+    centred_BTC = centred_BTC * observed_BTC
+    spread_BC = (centred_BTC**2).sum(axis=1)
+    far_BC = np.ptp(centred_BTC, axis=1) >= WEEK / COURSE_DAYS
+    return np.where(far_BC, (centred_BTC * x_BTC).sum(axis=1) / np.maximum(spread_BC, 1e-9), np.nan)
 
 
 def window_sums(x_BTC: Tensor, length: int) -> Tensor:

@@ -10,6 +10,7 @@ Letters: B pairs, W windows of past days and horizons, H horizons, P curves.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -73,7 +74,12 @@ def fit_population(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scor
         Before each origin and after it.
     """
     groups = [curves.mean_G3, curves.log_spread_G3, curves.share_logit_G, log_noise]
-    _ascend(groups, curves, log_noise, scores)
+
+    def log_likelihood() -> Tensor:
+        own_BWP = level(curves.latent(), scores.onset[..., None])
+        return _log_likelihood(curves, own_BWP, curves.log_weight(), log_noise, scores)
+
+    _ascend(groups, log_likelihood, scores)
 
 
 def fit_gain(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores) -> None:
@@ -87,11 +93,27 @@ def fit_gain(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores) ->
     curves, log_noise, scores
         As of `fit_population`; groups and noise stay.
     """
-    _ascend(curves.gain_parameters(), curves, log_noise, scores)
+    # What stays is computed once, and no gradient of it is asked for.
+    own_BWP = level(curves.latent(), scores.onset[..., None]).detach()
+    log_share_P, noise = curves.log_weight().detach(), log_noise.detach()
+    _ascend(
+        curves.gain_parameters(),
+        lambda: _log_likelihood(curves, own_BWP, log_share_P, noise, scores),
+        scores,
+    )
+
+
+def _log_likelihood(
+    curves: RecoveryCurves, own_BWP: Tensor, log_share_P: Tensor, log_noise: Tensor, scores: Scores
+) -> Tensor:
+    """Return how likely all scores are together, from the curves' levels without a gain."""
+    level_BWP = curves.after_enrolment(own_BWP, scores.enrolled[..., None])
+    evidence_BP = score_log_likelihood(level_BWP, scores.share, scores.count, log_noise)
+    return torch.logsumexp(evidence_BP + torch.log_softmax(log_share_P, dim=-1), dim=-1).sum()
 
 
 def _ascend(
-    fitted: list[nn.Parameter], curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores
+    fitted: list[nn.Parameter], log_likelihood: Callable[[], Tensor], scores: Scores
 ) -> None:
     """Move some parameters to where the scores are most likely; nowhere without any."""
     if not scores.count.any():
@@ -101,20 +123,14 @@ def _ascend(
     with torch.enable_grad():
         for _ in range(STEPS):
             adam.zero_grad()
-            level_BWP = curves.after_enrolment(
-                level(curves.latent(), scores.onset[..., None]), scores.enrolled[..., None]
-            )
-            evidence_BP = score_log_likelihood(level_BWP, scores.share, scores.count, log_noise)
-            weight_P = torch.log_softmax(curves.log_weight(), dim=-1)
             pulled = sum(
                 ((parameter - start) ** 2).sum()
                 for parameter, start in zip(fitted, before, strict=True)
             )
-            loss = PULL * pulled - torch.logsumexp(evidence_BP + weight_P, dim=-1).sum()
-            (loss / len(scores.share)).backward()  # type: ignore[no-untyped-call]
+            loss = PULL * pulled - log_likelihood()
+            (loss / len(scores.share)).backward(inputs=fitted)  # type: ignore[no-untyped-call]
             adam.step()
-    for parameter in [*curves.parameters(), log_noise]:
-        parameter.grad = None
+    adam.zero_grad()
 
 
 def outcome_scores(train: SequenceBatch, worst: float, best: float) -> Scores:

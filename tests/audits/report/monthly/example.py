@@ -7,6 +7,7 @@ from typing import Any
 from audits.report.monthly.content import (
     Clinicians,
     Edition,
+    GroupLeftOut,
     GroupOfPeople,
     LedgerEntry,
     PointShown,
@@ -43,7 +44,14 @@ def edition(**changed: Any) -> Edition:
                 milestone=None, needed=150.0, warns_only=True, points=(),
             ),
         ),
-        "not_tested": ("no group worse off than with the champion",), "restricted": (), "warnings": ("2027-06-02: of who comes; age, everyone: higher",),
+        "not_tested": ("no group worse off than with the champion",), "restricted": (),
+        "left_out": (
+            GroupLeftOut(
+                attribute="sex", label="other", e_value=31.0, needed=20.0,
+                slowest="honest intervals in every group", proposed=True,
+            ),
+        ),
+        "warnings": ("2027-06-02: of who comes; age, everyone: higher",),
         "done": (
             LedgerEntry(
                 sequence=7, time="2027-06-03T10:00:00+00:00", kind="approval", about="arm/2",

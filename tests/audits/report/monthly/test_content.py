@@ -46,4 +46,8 @@ def test_a_picture_says_in_words_what_it_shows_and_nothing_is_drawn_of_nothing(
     assert draw(empty, tmp_path) == ()
     said = json.dumps(monthly_edition(empty, ()).as_record())
     assert "Too few outcomes were due" in said
+    assert "Whom the scope may grow by" in said
+    assert "Whom the scope may grow by" not in json.dumps(
+        monthly_edition(edition(left_out=()), ()).as_record()
+    )
     assert "none yet" not in said

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import errno
 import json
+from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +70,39 @@ def line(
     return Line(tmp_path, capsys, monkeypatch)
 
 
+def with_both_sides(folder: Path) -> None:
+    """Prescribe the rotation to the left side too, which goes a third less far, with a trunk."""
+    half = PROGRAMME_TOML[PROGRAMME_TOML.index("[[exercises]]") :].split("[[exercises]]")[1]
+    text = f"{PROGRAMME_TOML}\n[[exercises]]{half.replace('right', 'left')}"
+    (folder / "programme.toml").write_text(text, "utf-8")
+    left = ROTATION.model_copy(update={"side": "left"})
+    made = [a_set(day, left, 0, 10, hour=12, side="left") for day in range(14)]
+    leaning = [
+        replace(each, repetitions=tuple(replace(one, trunk_deg=14.2) for one in each.repetitions))
+        for each in made
+    ]
+    write_sets(folder / "sets.json", set_file([*days_of(range(14)), *leaning]))
+
+
 REPORT = ("report", "sets.json", "--programme", "programme.toml", "--last-weeks", "weeks.toml")
+
+
+def test_left_beside_right_and_the_trunk_are_told(line: Line) -> None:
+    with_both_sides(line.folder)
+    said = line(*REPORT, "--output", "report.html").text
+    far = "external rotation, how far in the last 7 days: left typically 42 degrees, right 66."
+    for told in (said, unescape((line.folder / "report.html").read_text("utf-8"))):
+        assert f"{far} The difference is 44% of their mean." in told
+        assert "Your trunk moved along: typically by 14 degrees in each repetition." in told
+    assert "wall slide, how far" not in said, "it is prescribed for one side"
+    (both,) = line.json(*REPORT)["report"]["both_sides"]
+    assert both["range_deg"] == {"left": pytest.approx(42), "right": pytest.approx(66)}
+    line("days", "sets.json", "--programme", "programme.toml", "--subject", "P1",
+         "--output", "days.csv")  # fmt: skip
+    table = (line.folder / "days.csv").read_text("utf-8")
+    assert "P1,2026-03-02,REHABCAST//EXERCISE_RANGE_ASYMMETRY,0.444444,1" in table
+    assert "P1,2026-03-02,REHABCAST//EXERCISE_TRUNK,14.2,deg" in table
+    assert "بائیں اور دائیں" in line(*REPORT, "--language", "ur").text
 
 
 def test_a_walk_from_sets_to_next_weeks_advice(line: Line) -> None:
@@ -193,7 +227,8 @@ def test_days_are_sent_as_observations_and_never_those_that_nobody_did(
     away = line("send", "real.json", *words, "--url", "http://127.0.0.1:9")
     assert (away.code, "no service answers" in away.text) == (8, True)
     late = line("send", "real.json", *words[:-1], "2026-03-10")
-    assert (late.code, "check --subject and --onset" in late.text) == (3, True)
+    said = "the first value is of 2026-03-02, before the onset on 2026-03-10"
+    assert (late.code, said in late.text, "observations" in late.text) == (3, True, False)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,10 +12,8 @@ import pytest
 from hypothesis import given
 
 from serving.faults import Fault
-from serving.forecast.audit_status import ServedModel
 from serving.formats.cds.discovery import prefetch_of
 from serving.formats.cds.hooks import SERVICE
-from serving.http.alerts import handlers as alerts
 from serving.http.decoding import RequestInvalid
 from serving.http.decoding.tasks import chosen
 from serving.http.examples import EXAMPLES, RECORD, brought_forward
@@ -34,23 +29,6 @@ OBSERVATIONS = [
     *RECORD["observations"], {"code": SPEED, "day_since_onset": 10, "value": 0.42},
 ]  # fmt: skip
 BOTH = {**RECORD, "observations": OBSERVATIONS, "explain": False}
-
-
-@pytest.fixture
-def two(
-    served: ServedModel, served_walking: ServedModel, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Application]:  # fmt: skip
-    # A busy machine must not change an answer.
-    monkeypatch.setattr(alerts, "LOOK_SECONDS", 60.0)
-    with closing(Application(tmp_path, served, served_walking)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def application(served: ServedModel, tmp_path: Path) -> Iterator[Application]:
-    with closing(Application(tmp_path, served)) as opened:
-        yield opened
 
 
 NAMES = st.text("abc-", max_size=3)

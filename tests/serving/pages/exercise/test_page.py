@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import UTC, datetime
 from html import unescape
+from typing import Any
 
 import pytest
 
@@ -12,6 +15,8 @@ from features.adherence.days import daily_values
 from features.adherence.observed import observe
 from serving.access.sign_in import Role
 from serving.pages.table import PAGES
+from serving.state.entries import Entry, Kind, entries
+from serving.state.privacy import erase
 from tests.serving.pages.conftest import ARM, Browser
 from tests.simulated_exercise import PROGRAMME, START, days_of, set_file
 
@@ -110,7 +115,7 @@ def test_a_form_without_an_answer_is_shown_again(clinician: Browser) -> None:
 
 def test_it_is_for_clinicians_and_in_urdu_too(clinician: Browser) -> None:
     pages = [page for page in PAGES if "/exercise" in page.path]
-    assert [page.roles for page in pages] == [frozenset({Role.CLINICIAN})] * 2
+    assert [page.roles for page in pages] == [frozenset({Role.CLINICIAN})] * 3
     with_two_weeks(clinician, badly=0)
     clinician.http.get("/pages/language/ur?back=/pages/sign-in")
     page = clinician.open(PAGE)
@@ -123,3 +128,89 @@ def test_every_code_of_exercise_is_on_the_patients_page(clinician: Browser) -> N
     page = text_of(clinician.open(f"{P}?all=1"))
     assert codes.QUALITY not in page
     assert "share of home exercise repetitions done as shown" in page
+
+
+DECISION = f"{PAGE}/decision"
+
+
+def decided(clinician: Browser, typed: dict[str, str], asked: dict[str, str] = WELL) -> Any:
+    """Ask for a step, and send the form of the decision that is on its answer."""
+    page = clinician.send(f"{PAGE}/step", asked).text
+    form = page.partition(f'action="{DECISION}"')[2].partition("</form>")[0]
+    hidden = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', form))
+    return clinician.send(DECISION, hidden | typed, token=hidden.pop("token"), follow=True)
+
+
+def on_the_chain(clinician: Browser) -> list[Entry]:
+    with clinician.runtime.store.engine.connect() as connection:
+        return [each for each in entries(connection) if each.kind == Kind.EXERCISE]
+
+
+def test_what_is_decided_is_an_entry_of_the_record_beside_what_was_advised(
+    clinician: Browser,
+) -> None:
+    with_two_weeks(clinician, badly=0)
+    reason = "Pain last spring; wait a week."
+    said = decided(clinician, {"decision": "hold", "reason": reason})
+    assert "Your decision about next week's exercise is on record." in text_of(said.text)
+    (entry,) = on_the_chain(clinician)
+    assert (entry.subject, entry.actor) == ("P-1", "user:test:Ann Other")
+    assert json.loads(entry.details) == {"decision": "hold"}, "nothing of the person for ever"
+    content = json.loads(entry.content or "")
+    assert (content["decision"], content["advised"]) == ("hold", "progress")
+    assert (content["rule"], content["because"]) == ("quality holds", {"quality_least": 1.0})
+    assert (content["person"], content["reason"]) == ("Ann Other", reason)
+    assert content["last_day"] == FIRST_DAY + 13
+    assert f"The same More Ann Other {reason}" in text_of(clinician.open(PAGE))
+
+
+def test_what_the_rules_say_may_be_decided_without_a_reason_and_nothing_else(
+    clinician: Browser,
+) -> None:
+    with_two_weeks(clinician, badly=0)
+    refused = decided(clinician, {"decision": "regress", "reason": ""})
+    assert refused.status_code == 400
+    assert "The reason is empty" in text_of(refused.text)
+    assert on_the_chain(clinician) == []
+    assert decided(clinician, {"decision": "progress", "reason": ""}).status_code == 200
+    assert len(on_the_chain(clinician)) == 1
+
+
+def test_advice_that_was_changed_on_the_way_is_not_put_on_record(clinician: Browser) -> None:
+    with_two_weeks(clinician, badly=0)
+    for other in ({"advised": "regress"}, {"pain_worst": "9"}, {"pain_worst": ""}):
+        said = decided(clinician, {"decision": "progress", "reason": "", **other})
+        assert said.status_code == 400
+        assert "The advice is another one by now" in text_of(said.text)
+    assert on_the_chain(clinician) == []
+
+
+def test_where_the_rules_say_nothing_a_decision_needs_its_reason(clinician: Browser) -> None:
+    with_two_weeks(clinician, badly=0)
+    asked = WELL | {"fatigue_worst": ""}
+    assert decided(clinician, {"decision": "hold", "reason": ""}, asked).status_code == 400
+    assert decided(clinician, {"decision": "hold", "reason": "seen"}, asked).status_code == 200
+    (entry,) = on_the_chain(clinician)
+    assert json.loads(entry.content or "")["advised"] == ""
+
+
+def test_a_decision_counts_once_and_is_of_this_session_and_site(clinician: Browser) -> None:
+    with_two_weeks(clinician, badly=0)
+    page = clinician.send(f"{PAGE}/step", WELL).text
+    token = clinician.token(page, DECISION)
+    form = WELL | {"advised": "progress", "decision": "progress", "reason": ""}
+    assert clinician.send(DECISION, form, token="0" * 32 + ".x").status_code == 409
+    foreign = clinician.send(DECISION, form, token=token, origin="https://elsewhere.example")
+    assert foreign.status_code == 403
+    assert on_the_chain(clinician) == []
+    assert clinician.send(DECISION, form, token=token).status_code == 200
+    clinician.send(DECISION, form, token=token)
+    assert len(on_the_chain(clinician)) == 1
+
+
+def test_a_decision_goes_with_whom_it_is_about(clinician: Browser) -> None:
+    with_two_weeks(clinician, badly=0)
+    decided(clinician, {"decision": "progress", "reason": "private"})
+    erase(clinician.runtime.store, "ward", "P-1", reason="asked", actor="t", now=datetime.now(UTC))
+    (entry,) = on_the_chain(clinician)
+    assert (entry.subject, entry.content) == (None, None)

@@ -71,7 +71,7 @@ def test_a_service_starts_where_one_model_may_be_served_and_says_what_is_not(
         served = [each.served.bundle.task.name for each in opened.current if not each.withdrawn]
         assert served == [n for n, kind in zip(names, kinds, strict=True) if kind == "serves"]
         loaded = {"serves", "withdrawn"}
-        assert opened.absent == [
+        assert list(opened.absent) == [
             name for name, kind in zip(names, kinds, strict=True) if kind not in loaded
         ]
         assert bool(opened.problems()) is (set(kinds) != {"serves"})
@@ -105,7 +105,7 @@ def test_what_could_not_be_loaded_comes_into_service_by_itself(
             time.sleep(0.01)
         # In the order in which the models were named.
         assert [each.served.bundle.task.name for each in opened.current] == ["leg", "arm"]
-        assert (opened.absent, opened.problems()) == ([], [])
+        assert (opened.absent, opened.problems()) == ({}, [])
     assert "in service: leg" in caplog.text
 
 

@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import sqlalchemy as sa
@@ -28,6 +29,7 @@ from inference.matching.tables import MonitoringTables
 from serving.state.evidence import accounts
 from serving.state.evidence.accounts import counted, week_of
 from serving.state.evidence.counting import Followed, close_weeks, tables_until, take_in
+from serving.state.evidence.reading import SHADOW
 from serving.state.forecast_log import ForecastEntry, append
 from serving.state.privacy import erase, forget
 from serving.state.store import Store
@@ -125,6 +127,24 @@ def people(store: Store, task: Task, count: int = 12) -> None:
 def due_week(task: Task, day: date) -> int:
     primary = next(h for h in task.horizons if h.weeks == task.primary_horizon_weeks)
     return week_of(day + timedelta(days=primary.window_days[1] + 28))
+
+
+def test_whom_the_champion_refused_counts_only_where_silent_forecasts_do(
+    store: Store, task: Task
+) -> None:
+    refused = forecast(task, 1, "P", BEGAN)
+    output = json.dumps({"status": "no forecast", "subject": "P"})
+    append(
+        store,
+        [
+            msgspec.structs.replace(refused, output=output),
+            forecast(task, 2, "P", BEGAN, route=SHADOW),
+            forecast(task, 3, "Q", BEGAN),
+        ],
+    )  # fmt: skip
+    of_service = replace(followed(task), silent_too=False)
+    assert take_in(store, of_service) == 1
+    assert take_in(store, replace(followed(task), purpose="scope")) == 2
 
 
 def test_a_person_counts_once_by_the_first_forecast_when_the_outcome_is_due(

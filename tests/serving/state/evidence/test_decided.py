@@ -14,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.errors import ForecastRefused
-from contracts.groups import MINIMUM_SHOWN
+from contracts.groups import EVERYONE, MINIMUM_SHOWN
 from serving.schemas import FeedbackRequest
 from serving.state.evidence.decided import (
     CHOICES,
-    EVERYBODY,
+    Choice,
     DecidedDose,
+    DecisionsOfGroup,
     by_group,
     decided_doses,
 )
@@ -69,7 +70,9 @@ def test_a_decision_is_read_with_its_person_group_and_what_was_advised(store: St
     decide(store, ids[4], "overridden", hours_a_week=0.0)
     decide(store, held, "accepted")
     decide(store, none, "accepted")
+    # Of two decisions about one answer both are there, and the later one counts.
     found = {each.person[1]: each for each in decided_doses(store, "ward")}
+    assert len(decided_doses(store, "ward")) == len(found) + 1
     assert {person: each.choice for person, each in found.items()} == {
         "P-0": "accepted", "P-1": "rejected", "P-2": "changed", "P-4": "changed", "P-5": "accepted",
     }  # fmt: skip
@@ -86,60 +89,83 @@ def test_another_dose_belongs_to_advice_that_was_not_followed(store: Store) -> N
     assert decided_doses(store, "ward") == []
 
 
+def decision(number: int, choice: Choice, sex: str) -> DecidedDose:
+    return DecidedDose(
+        about=f"{number}", person=("ward", f"{number % 100}"), action="progress", choice=choice,
+        groups={"sex": sex},
+    )  # fmt: skip
+
+
+# Up to two answers about a person, and several decisions about an answer.
+ABOUT = st.integers(0, 30).flatmap(lambda n: st.sampled_from([n, n + 100]))
 DECISIONS = st.lists(
-    st.builds(
-        lambda person, action, choice, sex: DecidedDose(
-            person=("ward", str(person)), action=action, choice=choice, groups={"sex": sex}
-        ),
-        st.integers(0, 30), st.sampled_from(["progress", "hold"]), st.sampled_from(CHOICES),
-        st.sampled_from(["female", "male"]),
+    st.tuples(ABOUT, st.sampled_from(CHOICES)).map(
+        lambda drawn: decision(*drawn, "female" if drawn[0] % 2 else "male")
     ),
-    max_size=60,
-)  # fmt: skip
+    max_size=80,
+)
+
+
+Rows = dict[tuple[str, str], DecisionsOfGroup]
+
+
+def rows_of(decisions: list[DecidedDose]) -> Rows:
+    return {(row.attribute, row.group): row for row in by_group(decisions)}
 
 
 @given(DECISIONS)
-def test_no_number_is_of_few_people_and_none_is_exact(decisions: list[DecidedDose]) -> None:
-    def belongs(each: DecidedDose, attribute: str, group: str) -> bool:
-        places = {EVERYBODY: EVERYBODY, "advice": each.action, **each.groups}
-        return places[attribute] == group
-
-    for row in by_group(decisions):
-        own = [each for each in decisions if belongs(each, row.attribute, row.group)]
-        for name in (*CHOICES, "decisions"):
-            cell = [each for each in own if name in {each.choice, "decisions"}]
+def test_no_number_is_of_few_people_and_none_changes_by_few(decisions: list[DecidedDose]) -> None:
+    before: Rows = {}
+    people_then: dict[tuple[str, str, str], int] = {}
+    for upto in range(1, len(decisions) + 1):
+        standing = {each.about: each for each in decisions[:upto]}.values()
+        rows = rows_of(decisions[:upto])
+        for name in ("decisions", *CHOICES):
+            cell = [each for each in standing if name in {each.choice, "decisions"}]
             people = len({each.person for each in cell})
-            shown = getattr(row, name)
-            assert (shown is None) is (people < MINIMUM_SHOWN)
+            shown = getattr(rows[EVERYONE, EVERYONE], name)
+            was = getattr(before[EVERYONE, EVERYONE], name) if before else None
+            place = (EVERYONE, EVERYONE, name)
+            if shown != was:
+                assert abs(people - people_then.get(place, 0)) >= MINIMUM_SHOWN
+                people_then[place] = people
             if shown is not None:
-                assert len(cell) - 10 < shown <= len(cell)
                 assert shown in {MINIMUM_SHOWN, *range(20, 100, 10)}
-        if row.share_accepted is not None:
-            accepted = [each for each in own if each.choice == "accepted"]
-            assert row.accepted is not None
-            assert abs(row.share_accepted - len(accepted) / len(own)) <= 0.026
-            others = {each.person for each in own if each.choice != "accepted"}
-            assert len(others) >= MINIMUM_SHOWN
+        before = rows
+
+
+def test_one_decision_more_changes_nothing_that_is_shown() -> None:
+    decisions = [decision(n, "accepted", "female") for n in range(MINIMUM_SHOWN - 1)]
+    assert rows_of(decisions)[EVERYONE, EVERYONE].decisions is None
+    decisions.append(decision(50, "accepted", "female"))
+    first = rows_of(decisions)
+    assert first[EVERYONE, EVERYONE].decisions == MINIMUM_SHOWN
+    # Nine more round to twenty, and still are too few to tell.
+    decisions += [decision(60 + n, "accepted", "female") for n in range(MINIMUM_SHOWN - 1)]
+    assert rows_of(decisions) == first
+    # One who decides otherwise is no sudden hole either.
+    changed = [*decisions, decision(50, "rejected", "female")]
+    assert rows_of(changed) == first
+    decisions.append(decision(90, "accepted", "female"))
+    assert rows_of(decisions)[EVERYONE, EVERYONE].decisions == 20
 
 
 def test_enough_decisions_are_told_by_group() -> None:
     decisions = [
-        DecidedDose(
-            person=("ward", str(number)), action="progress",
-            choice="accepted" if number % 2 else "changed",
-            groups={"sex": "female" if number < 40 else "male"},
+        decision(
+            number, "accepted" if number % 2 else "changed", "female" if number < 40 else "male"
         )
         for number in range(45)
     ]  # fmt: skip
     rows = {(row.attribute, row.group): row for row in by_group(decisions)}
     assert list(rows) == [
-        (EVERYBODY, EVERYBODY), ("advice", "progress"), ("sex", "female"), ("sex", "male"),
+        (EVERYONE, EVERYONE), ("advice", "progress"), ("sex", "female"), ("sex", "male"),
     ]  # fmt: skip
     female, male = rows["sex", "female"], rows["sex", "male"]
     assert (female.decisions, female.accepted, female.changed, female.rejected) == (
-        40,
-        20,
-        20,
+        30,
+        11,
+        11,
         None,
     )
     assert female.share_accepted == 0.5

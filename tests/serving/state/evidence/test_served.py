@@ -16,8 +16,8 @@ from contracts.task import Task
 from serving.state import entries
 from serving.state.entries import Event, Kind, new_id
 from serving.state.evidence.clinicians import decisions_by_clinician
+from serving.state.evidence.reading import SHADOW
 from serving.state.evidence.served import EVERYONE, FORECAST, REFUSED, served_until
-from serving.state.evidence.shadow import SHADOW
 from serving.state.forecast_log import append
 from serving.state.store import Store
 from stores.database import write

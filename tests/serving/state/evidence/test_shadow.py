@@ -25,7 +25,8 @@ from serving.schemas import ForecastAnswer, ForecastRequest
 from serving.state.champion import Snapshot
 from serving.state.consent import Consents
 from serving.state.evidence import shadow as module
-from serving.state.evidence.shadow import SHADOW, Shadow
+from serving.state.evidence.reading import SHADOW
+from serving.state.evidence.shadow import Shadow
 from serving.state.forecast_log import ForecastLog
 from serving.state.store import Store
 from serving.state.tables import entry_table
@@ -70,6 +71,11 @@ def on_record(store: Store) -> list[Any]:
         return list(connection.execute(sa.select(entry_table).order_by(entry_table.c.sequence)))
 
 
+def said_on_record(folder: Path) -> list[str]:
+    rows = on_record(Store(f"sqlite:///{folder / 'service.db'}"))
+    return [json.loads(json.loads(row.content)["output"])["status"] for row in rows]
+
+
 def test_what_a_shadow_says_is_on_record_and_in_no_answer(
     store: Store, tmp_path: Path, served: ServedModel
 ) -> None:
@@ -107,9 +113,20 @@ def test_a_shadow_forecasts_for_those_whom_the_champion_refuses(
     own = runtime(store, tmp_path, as_shadow(served))
     assert asked(own, narrow).status == "no forecast"
     own.close()
+    assert said_on_record(tmp_path) == ["no forecast", "forecast"]
+    # Where it is the champion itself, only for them: what others were given is on record.
+    again = Store(f"sqlite:///{tmp_path / 'service.db'}")
+    itself = replace(
+        as_shadow(served),
+        audit_status=replace(as_shadow(served).audit_status, model_version="arm/1"),
+    )
+    own = runtime(again, tmp_path, itself)
+    assert asked(own, narrow).status == "no forecast"
+    assert asked(own, served).status == "forecast"
+    own.close()
+    assert said_on_record(tmp_path)[2:] == ["no forecast", "forecast", "forecast"]
     rows = on_record(Store(f"sqlite:///{tmp_path / 'service.db'}"))
-    outputs = [json.loads(json.loads(row.content)["output"]) for row in rows]
-    assert [output["status"] for output in outputs] == ["no forecast", "forecast"]
+    assert sum(json.loads(row.details)["route"] == SHADOW for row in rows[2:]) == 1
 
 
 def test_neither_time_nor_faults_of_a_shadow_reach_an_answer(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 from scipy.stats import multivariate_normal
 
-from training.models.layers.emissions import WINDOW_DAYS, Emissions
+from contracts.sequences import SequenceBatch
+from training.models.layers.emissions import COURSE_DAYS, WINDOW_DAYS, Emissions
 
 DAYS, CURVES = 9, 6
 
@@ -25,7 +29,7 @@ def example(seed: int) -> tuple[Emissions, torch.Tensor, torch.Tensor, list[torc
 
 
 def test_the_log_likelihood_is_that_of_all_the_days_of_a_modality() -> None:
-    """Daily noise, an intercept of each channel and one shared by all: one normal density."""
+    """Daily noise, an intercept of each channel, an intercept and a course shared by all."""
     emissions, x_BTC, seen_BTC, (level_BWP, lead_BWP) = example(seed=0)
     likelihood_BMP = emissions(x_BTC, seen_BTC, level_BWP, lead_BWP).detach().numpy()
     weights = {name: value.detach().numpy() for name, value in emissions.named_parameters()}
@@ -33,10 +37,16 @@ def test_the_log_likelihood_is_that_of_all_the_days_of_a_modality() -> None:
         day_N, column_N = np.nonzero(seen_BTC[b][:, columns].numpy())
         channel_N = np.array(columns)[column_N]
         same_NN = channel_N[:, None] == channel_N
+        course_N = (
+            weights["course_C"][channel_N]
+            * (day_N // WINDOW_DAYS - DAYS // WINDOW_DAYS + 1)
+            * (WINDOW_DAYS / COURSE_DAYS)
+        )
         covariance_NN = (
             np.diag(np.exp(2 * weights["log_daily_noise_C"])[channel_N])
             + same_NN * np.exp(2 * weights["log_person_spread_C"])[channel_N]
             + np.outer(weights["loading_C"][channel_N], weights["loading_C"][channel_N])
+            + np.outer(course_N, course_N)
         )
         centred_NP = 2 * level_BWP[b].numpy()[day_N // WINDOW_DAYS] - 1
         lead_NP = lead_BWP[b].numpy()[day_N // WINDOW_DAYS]
@@ -57,3 +67,50 @@ def test_a_channel_that_was_never_observed_is_no_evidence() -> None:
     emissions, x_BTC, seen_BTC, curves = example(seed=1)
     likelihood_BMP = emissions(0 * x_BTC, 0 * seen_BTC, *curves)
     np.testing.assert_array_equal(likelihood_BMP.detach(), 0)
+
+
+def with_courses(batch: SequenceBatch, *, with_score: bool) -> Emissions:
+    """Learn from people whose two channels gain together, with the score or by themselves."""
+    pairs, days, channels = batch.values_BTC.shape
+    rng = np.random.default_rng(0)
+    scored_B, alone_B = rng.standard_normal((2, pairs))
+    time_T = (np.arange(days) - days + 1) / COURSE_DAYS
+    x_BTC = 0.1 * rng.standard_normal((pairs, days, channels))
+    x_BTC[:, :, 0] += scored_B[:, None] * time_T
+    for channel, share in ((1, 0.8), (2, 0.4)):
+        x_BTC[:, :, channel] += share * (scored_B if with_score else alone_B)[:, None] * time_T
+    channel_MC = torch.zeros(2, channels)
+    channel_MC[0, 3:5], channel_MC[1, 1:3] = 1, 1
+    emissions = Emissions(channel_MC, target=0, target_modality=0)
+    seen = replace(batch, observed_BTC=np.ones_like(batch.observed_BTC))
+    emissions.learn(x_BTC, seen, 0, 66)
+    return emissions
+
+
+@pytest.mark.parametrize("with_score", [False, True])
+def test_what_channels_gain_together_beside_the_score_is_a_course_of_their_own(
+    batch: SequenceBatch, *, with_score: bool
+) -> None:
+    found_C = with_courses(batch, with_score=with_score).course_C.detach().numpy()
+    own = [0.0, 0.0] if with_score else [0.8, 0.4]
+    np.testing.assert_allclose(found_C[1:3], own, atol=0.15)
+    np.testing.assert_array_equal(np.delete(found_C, [1, 2]), 0)
+
+
+def test_a_course_of_its_own_is_no_certain_evidence_of_the_level() -> None:
+    """Three weeks of days that rise say less of a rising level, the larger their own course is."""
+    windows = 7
+    rising_W, still_W = torch.linspace(0.3, 0.7, windows), torch.full((windows,), 0.5)
+    level_BWP = torch.stack([rising_W, still_W], dim=-1)[None]
+    x_BTC = (2 * rising_W - 1).repeat_interleave(WINDOW_DAYS)[None, :, None].expand(-1, -1, 2)
+    gaps = []
+    for course in (0.0, 0.3, 1.0):
+        emissions = Emissions(torch.ones(1, 2))
+        with torch.no_grad():
+            emissions.slope_C.fill_(1)
+            emissions.log_daily_noise_C.fill_(-1.5)
+            emissions.course_C.fill_(course)
+        evidence_P = emissions(x_BTC, torch.ones_like(x_BTC), level_BWP, 0 * level_BWP)[0, 0]
+        gaps.append(float((evidence_P[0] - evidence_P[1]).detach()))
+    assert gaps[0] > 5
+    assert gaps[0] > 3 * gaps[1] > 3 * gaps[2] > 0

@@ -1,0 +1,118 @@
+"""A patient's page of a service of several models: the others' forecasts stand beside."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from contracts.errors import PromotionRefused
+from serving.faults import Fault
+from serving.forecast.audit_status import ServedModel
+from serving.http.middleware import RequestMiddleware
+from serving.http.runtime import Runtime
+from serving.http.shutdown import Shutdown
+from serving.pages.mounted import Pages
+from serving.pages.table import PAGES
+from serving.state.champion import Snapshot
+from serving.state.champions import Champions
+from tests.serving.pages.conftest import ARM, Browser, Fixed
+from tests.serving.pages.test_patient import P, text_of
+
+SPEED = "REHABCAST//WALK_TEST_SPEED"
+WALKING = "stroke-gait-speed"
+BESIDE = "Forecasts of other instruments"
+LARGEST = 60_000
+"""Bytes of the page, compressed: the target of docs/pages.md, which counts the style sheets too."""
+
+STYLES = 14_000
+
+
+def following(browser: Browser, runtime: Runtime, champions: Champions, **changed: Any) -> None:
+    both = replace(runtime, champions=champions, **changed)
+    browser.http._transport._asgi.app = RequestMiddleware(  # type: ignore[attr-defined]
+        None, lambda: both, Shutdown(), Pages(PAGES)  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+@pytest.fixture
+def two(golden: ServedModel, served_walking: ServedModel) -> dict[str, Fixed]:
+    return {"arm": Fixed(Snapshot(golden)), "walking": Fixed(Snapshot(served_walking))}
+
+
+@pytest.fixture
+def walker(browser: Browser, runtime: Runtime, two: dict[str, Fixed], a_course: Any) -> Browser:
+    following(browser, runtime, Champions(two))
+    browser.sign_in("clinician")
+    browser.add("P-1", *a_course, (SPEED, 6, 0.31), (SPEED, 34, 0.62), day=6)
+    return browser
+
+
+def on_record(runtime: Runtime) -> list[dict[str, Any]]:
+    assert runtime.forecast_log.settle(5)
+    with runtime.store.engine.connect() as connection:
+        rows = connection.exec_driver_sql(
+            "select content from service_entry where kind = 'forecast' order by sequence"
+        ).all()
+    return [json.loads(json.loads(content)["output"]) for (content,) in rows]
+
+
+def test_one_page_has_the_forecast_of_every_instrument(walker: Browser, runtime: Runtime) -> None:
+    page = walker.open(P)
+    arm, walking = on_record(runtime)
+    assert (arm["status"], walking["status"]) == ("forecast", "forecast")
+    said = text_of(page)
+    assert BESIDE in said
+    assert any(
+        f"In week {each['weeks']}, 8 of 10 people like this one are between {each['low_80']:.2f}"
+        f" and {each['high_80']:.2f}" in said
+        for each in walking["horizons"]
+    )
+    assert page.count('<svg class="chart" viewBox="0 0 720 320"') == 2
+    assert walking["forecast_id"][:12] in said
+    assert "walking/1" in said
+    assert "do not multiply their chances" in said
+    assert len(gzip.compress(page.encode())) + STYLES < LARGEST
+    # The card leads to the whole of it, where the arm is the one beside.
+    assert f'href="{P}?task={WALKING}"' in page
+    other = text_of(walker.open(f"{P}?task={WALKING}"))
+    assert BESIDE in other
+    assert "arm/1" in other.partition(BESIDE)[2]
+
+
+def test_what_one_model_cannot_say_takes_nothing_from_the_other(
+    browser: Browser, runtime: Runtime, two: dict[str, Fixed], a_course: Any
+) -> None:
+    two["walking"] = Fixed(replace(two["walking"].current, withdrawn=Fault("it was revoked", "")))
+    absent = {"balance": (lambda: None, Fault.of(PromotionRefused("nobody", "promote it")))}
+    champions = Champions(two, absent, seconds=600)  # type: ignore[arg-type]
+    following(browser, runtime, champions)
+    browser.sign_in("clinician")
+    browser.add("P-1", *a_course, day=6)
+    said = text_of(browser.open(P))
+    champions.close()
+    first, _, beside = said.partition(BESIDE)
+    assert "8 of 10 people like this one are between" in first
+    assert "it was revoked" in beside
+    assert "Not in service now, and therefore without a forecast: balance ." in beside
+    assert [each["status"] for each in on_record(runtime)] == ["forecast", "no forecast"]
+
+
+def test_no_forecast_is_shown_beside_before_its_reader_has_predicted_it(
+    walker: Browser, runtime: Runtime, two: dict[str, Fixed]
+) -> None:
+    following(walker, runtime, Champions(two), predict_first=True)
+    assert BESIDE not in walker.open(P)
+    form = {"task": "stroke-upper-limb", "weeks": "26", "score": "40"}
+    said = text_of(walker.send(f"{P}/prediction", form, on=P).text)
+    assert "It is shown once you have made your own prediction of it" in said
+    assert {each["instrument_code"] for each in on_record(runtime)} == {ARM}
+
+
+def test_a_service_of_one_model_has_nothing_beside(browser: Browser, a_course: Any) -> None:
+    browser.sign_in("clinician")
+    browser.add("P-1", *a_course, day=6)
+    assert BESIDE not in browser.open(P)
