@@ -421,16 +421,6 @@ def test_a_later_version_is_held_to_the_plan_that_two_people_approved(
     verified = user.record("ledger", "verify")
     assert verified["valid"] is True
 
-    same = user.record("retrain", "arm", "--cohort", "cohort", code=3)
-    assert f"nothing differs from {version}" in same["reason"]
-    user.record("cohort", "simulate", "later", "--subjects", "130", "--seed", "3")
-    refused = user.record("retrain", "arm", "--cohort", "later", "--seed", "5", code=3)
-    assert "other training parameters (seed: " in refused["reason"]
-    retrained = user.record("retrain", "arm", "--cohort", "later", before=QUICK_TRAINING)
-    assert (retrained["champion"], retrained["plan_digest"]) == (version, checked["digest"])
-    assert retrained["changes"] == ["more people"]
-    assert retrained["next_steps"] == [f"rehabcast audit {retrained['model_version']}"]
-
 
 def test_a_ledger_cut_since_its_head_was_signed_is_found(user: Installation, version: str) -> None:
     head = user.record("ledger", "head", "head.json")

@@ -120,8 +120,8 @@ def _readable_comparison(found: ShadowComparison) -> Group:
             "" if held_back else f"{each.low:+.2f} to {each.high:+.2f}",
         )  # fmt: skip
     said = (
-        f"{found.model_version} as the shadow of {found.champion}, on the same {found.people}"
-        " people (below 0 it is better):"
+        f"{found.model_version} as the shadow of {found.champion}, person by person"
+        f" ({found.people}); below 0 it is better:"
     )
     asked = [f"The change plan asks: {each}." for each in found.criteria]
     return Group(said, table, *map(escape, asked))
