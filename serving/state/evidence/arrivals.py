@@ -38,6 +38,7 @@ from inference.matching.arrivals import (
 from serving.state.evidence import accounts
 from serving.state.evidence.accounts import Account, Noted, Sums, week_of
 from serving.state.evidence.known import enrolment_days, withdrawn_among
+from serving.state.evidence.numbering import number_of
 from serving.state.evidence.reading import (
     Group,
     OnRecord,
@@ -46,7 +47,6 @@ from serving.state.evidence.reading import (
     at_once,
     decoded,
     labels_of,
-    number_of,
 )
 from serving.state.store import Store
 from serving.state.tables import observation_table, seen_table

@@ -19,12 +19,12 @@ from contracts.task import Task
 from inference.matching.given import GivenForecast, due_on, followed_horizon
 from inference.matching.tables import monitoring_tables
 from serving.state.evidence.known import known_outcomes
+from serving.state.evidence.numbering import number_of
 from serving.state.evidence.reading import (
     Person,
     answers_of,
     given_in,
     length_of,
-    number_of,
 )
 from serving.state.store import Store
 from stores.database import reading

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,6 +14,7 @@ from contracts.errors import IntegrityError
 from contracts.task import Task
 from inference.matching.given import GivenForecast, GivenHorizon, followed_of
 from serving.state.entries import Kind, canonical
+from serving.state.evidence.numbering import number_of
 from serving.state.tables import entry_table, followed_table
 from stores.database import among
 
@@ -292,16 +292,3 @@ def _given(
             for each in horizons
         ],
     )
-
-
-def number_of(tenant: str, subject: str, table: str) -> int:
-    """Return a person's number in a table: an order that no outcome can follow.
-
-    Parameters
-    ----------
-    table
-        What it is of: a version, or a version beside another. Whoever has two tables cannot say
-        who in the one is who in the other.
-    """
-    named = "\0".join((table, tenant, subject)).encode("utf-8", "surrogateescape")
-    return int.from_bytes(hashlib.blake2b(named, digest_size=8).digest()) >> 1
