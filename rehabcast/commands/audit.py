@@ -64,18 +64,18 @@ def audit(
             " what it shows counts in the verdict."
         ),
     ] = None,
-    served: Annotated[
-        Path | None,
-        typer.Option(
-            help="The version's signed table beside the champion (`rehabcast monitor compare`), for"
-            " what the change plan asks to be shown on people served."
-        ),
-    ] = None,
     proposal: Annotated[
         list[int] | None,
         typer.Option(
             help="Number of the ledger's entry by which `rehabcast monitor run` proposed a group;"
             " what outcomes showed of it stands in for too little evidence. Repeatable."
+        ),
+    ] = None,
+    served: Annotated[
+        Path | None,
+        typer.Option(
+            help="The version's signed table beside the champion (`rehabcast monitor compare`), for"
+            " what the change plan asks to be shown on people served."
         ),
     ] = None,
     policy: Annotated[
@@ -121,8 +121,8 @@ def audit(
         model_version,
         champion_predictions=champion_predictions,
         external=external,
-        served=served,
         proposals=proposal or (),
+        served=served,
         policy_file=policy,
     )
     emit(result, verdict_table(result.verdict), as_json=as_json)
@@ -177,8 +177,8 @@ def run_audit(
     *,
     champion_predictions: Path | None = None,
     external: Path | None = None,
-    served: Path | None = None,
     proposals: Sequence[int] = (),
+    served: Path | None = None,
     policy_file: Path | None = None,
 ) -> AuditResult:
     """Judge a version's out-of-fold predictions; sign the report, and record the verdict."""
