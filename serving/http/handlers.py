@@ -115,7 +115,7 @@ def _one_of_many(call: Call, snapshot: Snapshot, request: ForecastRequest) -> Fo
 def answer_instruments(call: Call) -> Reply:
     """Forecast one subject by every model in service, each on its own and on record by itself."""
     request: InstrumentsRequest = call.body
-    snapshots, now = every_one(call.runtime.champions), datetime.now(UTC)
+    (snapshots, missing), now = every_one(call.runtime.champions), datetime.now(UTC)
     if request.bundle is not None:
         refuse_too_large_for(len(snapshots), request.bundle)
     answers = [
@@ -125,12 +125,11 @@ def answer_instruments(call: Call) -> Reply:
         )
         for snapshot in snapshots
     ]  # fmt: skip
-    absent = call.runtime.champions.absent
     content = InstrumentsAnswer(
         subject=request.subject, answers=answers,
         not_in_service=[
             NotInService(model=model, reason=why.reason, what_to_do=why.what_to_do)
-            for model, why in absent.items()
+            for model, why in missing.items()
         ],
         limits=[EACH_BY_ITSELF] if len(answers) > 1 else [],
     )  # fmt: skip
