@@ -91,15 +91,19 @@ def reply_of(answer: ForecastAnswer, content: Any, status: int = 200) -> Reply:
     return Reply(content, status, version, answer.forecast_id, answered=(answer,))
 
 
+def reply_of_many(answers: Sequence[ForecastAnswer], content: Any) -> Reply:
+    """Return the reply that carries several answers, in whatever form, for the log."""
+    versions = dict.fromkeys(answer.model.model_version for answer in answers)
+    return Reply(content, model_version=", ".join(versions), answered=answers)
+
+
 def answer_forecasts(call: Call) -> Reply:
     """Forecast many subjects, those of one task with one version of its model."""
     tasks = dict.fromkeys(request.task for request in call.body.requests)
     snapshots = {task: chosen(call.runtime.champions, task) for task in tasks}
     refuse_too_many([r.bundle for r in call.body.requests if r.bundle is not None])
     answers = [_one_of_many(call, snapshots[one.task], one) for one in call.body.requests]
-    versions = dict.fromkeys(answer.model.model_version for answer in answers)
-    content = ForecastsAnswer(answers=answers)
-    return Reply(content, model_version=", ".join(versions), answered=answers)
+    return reply_of_many(answers, ForecastsAnswer(answers=answers))
 
 
 def _one_of_many(call: Call, snapshot: Snapshot, request: ForecastRequest) -> ForecastAnswer:
@@ -133,8 +137,7 @@ def answer_instruments(call: Call) -> Reply:
         ],
         limits=[EACH_BY_ITSELF] if len(answers) > 1 else [],
     )  # fmt: skip
-    versions = dict.fromkeys(answer.model.model_version for answer in answers)
-    return Reply(content, model_version=", ".join(versions), answered=answers)
+    return reply_of_many(answers, content)
 
 
 def observe(call: Call) -> Reply:
