@@ -42,8 +42,11 @@ def every_instrument(
         for name, why in faults.items()
     ]
     if len(said) > 1:
-        issue = {"severity": "information", "code": "informational"}
-        issue |= {"details": {"text": EACH_BY_ITSELF}}
+        issue = {
+            "severity": "information",
+            "code": "informational",
+            "details": {"text": EACH_BY_ITSELF},
+        }
         outcomes.append({"resourceType": "OperationOutcome", "issue": [issue]})
     return {
         "resourceType": "Bundle",
