@@ -341,7 +341,20 @@ class Compared:
 
 
 @pytest.fixture(scope="module")
-def compared(user: Installation, version: str, audited: dict[str, Any]) -> Compared:
+def in_service(user: Installation, version: str, audited: dict[str, Any]) -> str:
+    """The version, promoted here where the tests that promote it are not run."""
+    assert audited["champion"] is None
+    if alias(user) is None:
+        for role, actor in (("ml-owner", "mia"), ("governance", "gus")):
+            why = ("--reason", "Read and discussed.")
+            user.record("approve", version, "--role", role, *why, actor=actor)
+        user.record("promote", version, *OVERRIDE)
+    return version
+
+
+@pytest.fixture(scope="module")
+def compared(user: Installation, in_service: str) -> Compared:
+    version = in_service
     second = user.train(TrainingConfig(max_epochs=1, folds=3, hidden=4))["model_version"]
     given = user.folder / "given.parquet"
     user.record("evaluate", version, "--cohort", "cohort", "--output", str(given))

@@ -14,13 +14,13 @@ from contracts.errors import ContractError
 from contracts.naming.mitigations import CHECKPOINT, DRO, PLAIN, REWEIGHING
 from contracts.predictions import CANDIDATE, FOLD, SUBJECT
 from inference.bundle import Bundle
-from training.fitting.config import TrainingConfig
+from training.fitting.config import LARGEST, TrainingConfig
 from training.fitting.crossfit import crossfit
 from training.fitting.preparation import training_parts
 from training.predictions import prediction_table
 from training.split import fold_of_subjects
 
-NO_GROUP = 2**31
+NO_GROUP = LARGEST
 """Minimum group size that no group reaches, so that the overall loss alone chooses the epoch."""
 
 
