@@ -80,7 +80,7 @@ def _points(
     first_week: int, e_W: NDArray[np.float64], people_W: NDArray[np.int64]
 ) -> Iterator[Point]:
     largest, paid_W = 0.0, people_W.cumsum()
-    for week in weeks_told(paid_W):
+    for week in weeks_shown(paid_W):
         largest = max(largest, float(e_W[week]))
         yield Point(
             week=first_week + week, e_value=float(f"{e_W[week]:.2g}"),
@@ -88,7 +88,7 @@ def _points(
         )  # fmt: skip
 
 
-def weeks_told(paid_W: NDArray[np.int64]) -> Iterator[int]:
+def weeks_shown(paid_W: NDArray[np.int64]) -> Iterator[int]:
     """Yield the weeks after which a test is told anew: enough more people have paid by then.
 
     Parameters
@@ -96,8 +96,8 @@ def weeks_told(paid_W: NDArray[np.int64]) -> Iterator[int]:
     paid_W
         People who have paid until each week.
     """
-    told = 0
+    before = 0
     for week, paid in enumerate(paid_W.tolist()):
-        if last_shown(told, paid) != told:
-            told = paid
+        if last_shown(before, paid) != before:
+            before = paid
             yield week

@@ -26,7 +26,7 @@ from audits.judging.policy import Policy, Rule
 from audits.measure.disparity import Scope as RuleScope
 from audits.measure.disparity import Statistic
 from audits.sequential.betting import ONE_START, e_process
-from audits.sequential.course import weeks_told
+from audits.sequential.course import weeks_shown
 from audits.sequential.hypotheses import (
     Hypothesis,
     bound_of,
@@ -218,7 +218,7 @@ def _standing(
     own = [t for t, each in enumerate(tested) if group_of(each) == group]
     smallest_W, paid_W = e_WT[:, own].min(axis=1), paid_WT[:, own].min(axis=1)
     reached_W = np.flatnonzero((smallest_W >= needed) & (paid_W >= MINIMUM_SHOWN))
-    last = max(weeks_told(paid_W), default=None)
+    last = max(weeks_shown(paid_W), default=None)
     if len(reached_W):
         # That it is proposed says so much already.
         last = max(int(reached_W[0]), last or 0)

@@ -192,12 +192,12 @@ def differences(pairs: ServedPairs, policy: Policy) -> Iterator[ShownDifference]
             for label, is_in_N in by_group(own, grouping, people):
                 cell = Cell(axis=grouping.axis, group=label)
                 shows = size is not None and pattern.shows(quantity_of(metric, None), cell)
-                told_N = worse_N[told(people, is_in_N, own)]
-                found = bounds(told_N, size, ALPHA) if shows and size else None
+                shown_N = worse_N[people_shown(people, is_in_N, own)]
+                found = bounds(shown_N, size, ALPHA) if shows and size else None
                 yield _shown(metric, grouping.axis, label, int(np.sum(is_in_N)), found)
 
 
-def told(
+def people_shown(
     people: NDArray[np.int64], is_in_N: NDArray[np.bool_], own: pd.DataFrame
 ) -> NDArray[np.int64]:
     """Return the places of those of a group whom a difference is told from.

@@ -275,23 +275,7 @@ def evidence_of(
 
 def in_words(version: Watched, decision: Decision, stand: Standings) -> str:
     """Say what follows."""
-    named = list(
-        dict.fromkeys(
-            f"“{each.hypothesis.rule}”"
-            + (
-                ""
-                if each.hypothesis.axis == EVERYONE
-                else f" for {group_in_words(each.hypothesis.axis, each.hypothesis.group)}"
-            )
-            + (
-                f" (e-value {e_value_in_words(each.largest)})"
-                if each.payoffs >= MINIMUM_SHOWN
-                else ""
-            )
-            for each in decision.because
-        )
-    )
-    rules = "; ".join(named)
+    rules = "; ".join(dict.fromkeys(map(_named, decision.because)))
     together = f"all tests together (mean e-value {e_value_in_words(stand.largest_mean)})"
     if decision.act is Act.SUSPEND:
         return f"outcomes show a broken rule: {rules or together}"
@@ -300,3 +284,10 @@ def in_words(version: Watched, decision: Decision, stand: Standings) -> str:
     if decision.act is Act.WARN:
         return f"outcomes begin to speak against a rule: {rules or together}"
     return "outcomes speak against no rule"
+
+
+def _named(each: Standing) -> str:
+    test, is_shown = each.hypothesis, each.payoffs >= MINIMUM_SHOWN
+    who = "" if test.axis == EVERYONE else f" for {group_in_words(test.axis, test.group)}"
+    e_value = f" (e-value {e_value_in_words(each.largest)})" if is_shown else ""
+    return f"“{test.rule}”{who}{e_value}"

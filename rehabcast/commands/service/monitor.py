@@ -193,8 +193,8 @@ def _readable(result: MonitoringRun) -> Group:
         rule = test.rule if test.milestone is None else f"{test.rule} ({test.milestone})"
         who = group_in_words(test.attribute, test.group)
         found = (test.e_value, test.largest)
-        told = ("not shown" if each is None else e_value_in_words(each) for each in found)
-        table.add_row(rule, who, test.side, *told, f"{test.needed:,.0f}")
+        numbers = ("not shown" if each is None else e_value_in_words(each) for each in found)
+        table.add_row(rule, who, test.side, *numbers, f"{test.needed:,.0f}")
     shift, when = result.shift, ""
     if shift.since_week is not None:
         when = f", seen in week {shift.since_week} (whether forecasts are right, outcomes tell)"

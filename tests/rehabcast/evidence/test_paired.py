@@ -27,7 +27,7 @@ from rehabcast.auditing.planned_changes import planned_line
 from rehabcast.auditing.served_pairs import METADATA, open_pairs, write_pairs
 from rehabcast.auditing.signed_tables import read_stated
 from rehabcast.commands.service import monitor
-from rehabcast.evidence.paired import told
+from rehabcast.evidence.paired import people_shown
 from rehabcast.identity import open_ledger
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import open_bundle
@@ -155,7 +155,7 @@ def test_a_difference_told_again_is_of_the_same_people_or_of_eleven_more(
         own = pd.DataFrame({SUBJECT: due[:looked_at]})
         people = np.sort(due[:looked_at])
         in_group_N = is_in_N[people].astype(bool)
-        now = set(people[told(people, in_group_N, own)].tolist())
+        now = set(people[people_shown(people, in_group_N, own)].tolist())
         assert before <= now
         assert len(now - before) in {0, 11}
         assert len(now) > in_group_N.sum() - 11
