@@ -99,9 +99,7 @@ def recognise(
     _require_side(handed, usual, side)
     spans = tuple(Span(start=_local(each, 0), end=_local(each, len(each.values_T6)))
                   for each in motions)  # fmt: skip
-    file = SetFile(
-        sets=tuple(found), recorded=spans, simulated=simulated or recogniser.simulated
-    )
+    file = SetFile(sets=tuple(found), recorded=spans, simulated=simulated or recogniser.simulated)
     return Recognised(file=file, problems=tuple(problems))
 
 
