@@ -177,7 +177,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="POST", path="/v1/fhir/forecast", scope="forecast", handler=fhir.fhir_forecast,
         request_type=dict[str, Any], content_types=FHIR_TYPES, max_bytes=8 * MIB,
         query=("condition", "as_of", "task"),
-        summary="Take a FHIR R4 Bundle, return a RiskAssessment with Device and Provenance",
+        summary="Take a FHIR R4 Bundle, return a RiskAssessment of a task, or of each one, with"
+        " Device and Provenance",
     ),
     Endpoint(
         method="POST", path=operation.OPERATION, scope="forecast", handler=operation.evaluate,

@@ -91,15 +91,19 @@ def reply_of(answer: ForecastAnswer, content: Any, status: int = 200) -> Reply:
     return Reply(content, status, version, answer.forecast_id, answered=(answer,))
 
 
+def reply_of_many(answers: Sequence[ForecastAnswer], content: Any) -> Reply:
+    """Return the reply that carries several answers, in whatever form, for the log."""
+    versions = dict.fromkeys(answer.model.model_version for answer in answers)
+    return Reply(content, model_version=", ".join(versions), answered=answers)
+
+
 def answer_forecasts(call: Call) -> Reply:
     """Forecast many subjects, those of one task with one version of its model."""
     tasks = dict.fromkeys(request.task for request in call.body.requests)
     snapshots = {task: chosen(call.runtime.champions, task) for task in tasks}
     refuse_too_many([r.bundle for r in call.body.requests if r.bundle is not None])
     answers = [_one_of_many(call, snapshots[one.task], one) for one in call.body.requests]
-    versions = dict.fromkeys(answer.model.model_version for answer in answers)
-    content = ForecastsAnswer(answers=answers)
-    return Reply(content, model_version=", ".join(versions), answered=answers)
+    return reply_of_many(answers, ForecastsAnswer(answers=answers))
 
 
 def _one_of_many(call: Call, snapshot: Snapshot, request: ForecastRequest) -> ForecastAnswer:
@@ -115,7 +119,7 @@ def _one_of_many(call: Call, snapshot: Snapshot, request: ForecastRequest) -> Fo
 def answer_instruments(call: Call) -> Reply:
     """Forecast one subject by every model in service, each on its own and on record by itself."""
     request: InstrumentsRequest = call.body
-    snapshots, now = every_one(call.runtime.champions), datetime.now(UTC)
+    (snapshots, missing), now = every_one(call.runtime.champions), datetime.now(UTC)
     if request.bundle is not None:
         refuse_too_large_for(len(snapshots), request.bundle)
     answers = [
@@ -125,17 +129,15 @@ def answer_instruments(call: Call) -> Reply:
         )
         for snapshot in snapshots
     ]  # fmt: skip
-    absent = call.runtime.champions.absent
     content = InstrumentsAnswer(
         subject=request.subject, answers=answers,
         not_in_service=[
             NotInService(model=model, reason=why.reason, what_to_do=why.what_to_do)
-            for model, why in absent.items()
+            for model, why in missing.items()
         ],
         limits=[EACH_BY_ITSELF] if len(answers) > 1 else [],
     )  # fmt: skip
-    versions = dict.fromkeys(answer.model.model_version for answer in answers)
-    return Reply(content, model_version=", ".join(versions), answered=answers)
+    return reply_of_many(answers, content)
 
 
 def observe(call: Call) -> Reply:

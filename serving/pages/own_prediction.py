@@ -36,8 +36,7 @@ def ask(
     scores, day
         Days after enrolment and values so far, and today; None where it is not known.
     """
-    is_asked = visit.runtime.predict_first and WITHOUT not in visit.query
-    if not is_asked or _is_made_today(visit, made) or not _weeks_ahead(snapshot, day):
+    if WITHOUT in visit.query or not is_due(visit, snapshot, day, made):
         return None
     task = snapshot.served.bundle.task
     facts: dict[str, Any] = {
@@ -48,6 +47,12 @@ def ask(
         "without": WITHOUT,
     }  # fmt: skip
     return Answer(template="own_prediction.html", facts=facts)
+
+
+def is_due(visit: Visit, snapshot: Snapshot, day: int | None, made: Sequence[Prediction]) -> bool:
+    """Whether this clinician has yet to predict an instrument that is shown only after that."""
+    asked = visit.runtime.predict_first and not _is_made_today(visit, made)
+    return asked and bool(_weeks_ahead(snapshot, day))
 
 
 def prediction_fields(visit: Visit) -> list[Field]:

@@ -138,16 +138,16 @@ def _beside(
             "task": task.name, "instrument": code_name(task.target.code), "answer": None,
         }  # fmt: skip
         cards.append(card)
-        scores = scores_of(record[1], task.target.code, record[0])
         day = None if today is None else today - record[0]
-        made = own_prediction.made_of(visit, snapshot)
-        if own_prediction.ask(visit, snapshot, scores, day, made) is not None:
+        # Who went on without a prediction did so for the instrument that is open.
+        if own_prediction.is_due(visit, snapshot, day, own_prediction.made_of(visit, snapshot)):
             continue
         reply = _forecast(visit, snapshot, None, False, record, today, explain=False)
         answer = card["answer"] = reply.content
         if answer.status == "forecast":
             primary = task.primary_horizon_weeks
             horizon = next((h for h in answer.horizons if h.weeks == primary), answer.horizons[0])
+            scores = scores_of(record[1], task.target.code, record[0])
             card |= {"chart": fan(answer, scores), "horizon": horizon}
             card["score"] = partial(formatted_score, answer)
     return cards

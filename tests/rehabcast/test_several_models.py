@@ -113,7 +113,7 @@ def test_what_becomes_of_one_model_changes_nothing_of_the_other(
                     expected[model] = f"{model}/{latest[model]}"
                 elif expected.pop(model, None):
                     ledger.revoke(model, actor="bob", reason="Harm was seen.", now=NOW)
-                for champion in [*running._followed.values()]:
+                for champion in [*running._models[0].values()]:
                     for _ in range(3):
                         champion.refresh()  # type: ignore[attr-defined]
                 running.begin_again()

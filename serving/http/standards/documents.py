@@ -57,6 +57,7 @@ def of_documents(
     as_of: date | None = None,
     names: Sequence[str] = (),
     notes: Sequence[str] = (),
+    now: datetime | None = None,
     asking: Callable[[Question], Question] = lambda question: question,
 ) -> Asked:
     """Answer what FHIR documents ask.
@@ -69,10 +70,12 @@ def of_documents(
         As of `record_of`.
     notes
         What else must be known of the record.
+    now
+        Of the forecast, where several models are asked at once; by default this moment.
     asking
         Puts into the question what is asked beside the forecast.
     """
-    snapshot, now = chosen(call.runtime.champions, task), datetime.now(UTC)
+    snapshot, now = chosen(call.runtime.champions, task), now or datetime.now(UTC)
     digest, may_be_named, record, refused_by, question = NOTHING_READ, True, None, None, None
 
     def identified(of: str) -> None:

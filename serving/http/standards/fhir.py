@@ -10,15 +10,19 @@ from typing import Any
 from msgspec import UnsetType
 
 from contracts.errors import ForecastRefused
+from serving.faults import Fault
 from serving.forecast.question import Question
 from serving.formats.fhir.assessment import Basis, operation_outcome, risk_assessment
 from serving.formats.fhir.care_plans import CarePlanAsked, care_plans_of
+from serving.formats.fhir.every_instrument import every_instrument
 from serving.formats.fhir.evidence import Evidence, References
+from serving.formats.fhir.limits import refuse_too_large_for
 from serving.formats.fhir.proposals import proposals
 from serving.formats.fhir.record import bundle_of
 from serving.http.calls import Call, Reply
 from serving.http.decoding import from_query
-from serving.http.handlers import reply_of
+from serving.http.decoding.tasks import every_one
+from serving.http.handlers import reply_of, reply_of_many
 from serving.http.standards.documents import Asked, of_documents
 from serving.schemas import ForecastAnswer
 from serving.whatif import WhatIf
@@ -68,14 +72,43 @@ def forecast_of(
     condition, as_of
         Id of the Condition whose onset counts, and the day that is asked about (None: today).
     task
-        As of `of_documents`.
+        As of `of_documents`; empty where several are served: of each.
     """
+    if not task and len(call.runtime.champions.current) > 1:
+        return _of_every_instrument(call, bundle, condition=condition, as_of=as_of)
     asked = of_documents(call, [bundle], route="fhir", task=task, condition=condition, as_of=as_of)
     answer = asked.answer
     if answer.status == "no forecast":
         return _nothing_said(answer, answer)
     document = risk_assessment(answer, _basis(asked), datetime.now(UTC))
     return reply_of(answer, document)
+
+
+def _of_every_instrument(
+    call: Call, bundle: dict[str, Any], *, condition: str, as_of: date | None
+) -> Reply:
+    """Answer a Bundle by every model in service, each on its own and on record by itself."""
+    (snapshots, missing), now = every_one(call.runtime.champions), datetime.now(UTC)
+    refuse_too_large_for(len(snapshots), bundle)
+    asked = [
+        of_documents(
+            call, [bundle], route="fhir", task=each.served.bundle.task.name, condition=condition,
+            as_of=as_of, now=now,
+        )
+        for each in snapshots
+    ]  # fmt: skip
+    said = [
+        risk_assessment(each.answer, _basis(each), now)
+        for each in asked
+        if each.answer.status == "forecast"
+    ]
+    refused = {
+        each.answer.model.task: Fault(each.answer.reason, each.answer.what_to_do)
+        for each in asked
+        if each.answer.status == "no forecast"
+    }
+    content = every_instrument(said, refused, missing, now)
+    return reply_of_many([each.answer for each in asked], content)
 
 
 def what_if_of(

@@ -25,7 +25,7 @@ WHAT_IF = f"{BASE}/$whatif"
 WHAT_IF_DEFINITION = f"{BASE}/OperationDefinition/whatif"
 METADATA = f"{BASE}/metadata"
 
-WRITTEN = "2026-11-28"
+WRITTEN = "2026-11-29"
 """When these documents were last changed."""
 
 VALUES = {"asOf": "valueDate", "condition": "valueString", "task": "valueString"}
@@ -70,10 +70,11 @@ def definition(call: Call) -> Reply:
         call, "evaluate", "Forecast a patient's functional recovery",
         description=(
             "Takes a Bundle of one patient, returns a Bundle with a RiskAssessment, or says in"
-            " an OperationOutcome why there is no forecast. Changes no resource; that it was"
+            " an OperationOutcome why there is no forecast. Where several tasks are served"
+            " and none is named, it does so for each. Changes no resource; that it was"
             " asked is put on record."
         ),
-        takes="Patient, Conditions, Observations", gives="RiskAssessment, Device, Provenance",
+        takes="Patient, Conditions, Observations", gives="RiskAssessments, Device, Provenance",
     )  # fmt: skip
 
 

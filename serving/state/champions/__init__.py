@@ -65,11 +65,12 @@ class Champions:
         order: Sequence[str] = (),
     ) -> None:
         self._order = order or [*followed, *(absent or {})]
-        self._followed, self._absent = dict(followed), dict(absent or {})
+        # Replaced whole, so that whoever reads both reads them of one moment.
+        self._models = dict(followed), dict(absent or {})
         self._seconds = seconds
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-        if self._absent:
+        if absent:
             self._thread = threading.Thread(target=self._run, name="champions", daemon=True)
             self._thread.start()
 
@@ -78,25 +79,34 @@ class Champions:
         self._closing.set()
         if self._thread is not None:
             self._thread.join(timeout=10)
-        for champion in self._followed.values():
+        for champion in self._models[0].values():
             champion.close()
+
+    @property
+    def standing(self) -> tuple[list[Snapshot], dict[str, Fault]]:
+        """What is served, one a task, and which models are named and not in service, and why.
+
+        Of one moment: each model is in one of the two.
+        """
+        followed, absent = self._models
+        snapshots = [followed[model].current for model in self._order if model in followed]
+        return snapshots, {model: why for model, (_, why) in absent.items()}
 
     @property
     def current(self) -> list[Snapshot]:
         """What is served at this moment, one a task."""
-        followed = self._followed
-        return [followed[model].current for model in self._order if model in followed]
+        return self.standing[0]
 
     @property
     def absent(self) -> dict[str, Fault]:
         """Models that are named and not in service, and why."""
-        return {model: why for model, (_, why) in self._absent.items()}
+        return self.standing[1]
 
     def problems(self) -> list[Fault]:
         """Return what an operator should look at, each thing once."""
-        followed = self._followed
+        followed, absent = self._models
         found = [(model, champion.problem) for model, champion in followed.items()]
-        found += [(model, why) for model, (_, why) in self._absent.items()]
+        found += [(model, why) for model, (_, why) in absent.items()]
         if len(self._order) > 1:
             # What is wrong with the ledger or the registry is wrong for every model.
             of_all = Counter(fault for _, fault in found)
@@ -109,19 +119,20 @@ class Champions:
 
     def begin_again(self) -> None:
         """Try once more to begin with the models that are not in service."""
-        for model, (begin, before) in list(self._absent.items()):
+        for model, (begin, before) in self._models[1].items():
             champion = _begun(model, begin)
+            followed, absent = self._models
             if isinstance(champion, RehabcastError):
-                self._absent[model] = (begin, Fault.of(champion))
+                self._models = followed, {**absent, model: (begin, Fault.of(champion))}
                 if Fault.of(champion) != before:
                     log.warning("%s is not in service: %s", model, champion.reason)
                 continue
-            self._followed = {**self._followed, model: champion}
-            del self._absent[model]
+            others = {name: each for name, each in absent.items() if name != model}
+            self._models = {**followed, model: champion}, others
             log.info("in service: %s", model)
 
     def _run(self) -> None:
-        while self._absent and not self._closing.wait(self._seconds):
+        while self._models[1] and not self._closing.wait(self._seconds):
             self.begin_again()
 
 

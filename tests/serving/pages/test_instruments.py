@@ -106,6 +106,9 @@ def test_no_forecast_is_shown_beside_before_its_reader_has_predicted_it(
 ) -> None:
     following(walker, runtime, Champions(two), predict_first=True)
     assert BESIDE not in walker.open(P)
+    # Going on without a prediction of one instrument tells nothing of another.
+    said = text_of(walker.open(f"{P}?without=1"))
+    assert "It is shown once you have made your own prediction of it" in said
     form = {"task": "stroke-upper-limb", "weeks": "26", "score": "40"}
     said = text_of(walker.send(f"{P}/prediction", form, on=P).text)
     assert "It is shown once you have made your own prediction of it" in said

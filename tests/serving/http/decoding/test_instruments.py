@@ -94,7 +94,7 @@ def test_a_model_that_may_not_answer_says_why_in_its_place(two: Application) -> 
     arm, walking = two.champions
     arm.current = Snapshot(arm.current.served, Fault("arm/1 was revoked", "wait"))
     why = Fault("nobody has promoted it", "promote it")
-    two.runtime.champions._absent["balance"] = (lambda: None, why)
+    two.runtime.champions._models[1]["balance"] = (lambda: None, why)
     content = two.ask("/v1/instruments", BOTH).content
     found = msgspec.json.decode(content, type=InstrumentsAnswer)
     first, second = found.answers
@@ -107,6 +107,27 @@ def test_a_model_that_may_not_answer_says_why_in_its_place(two: Application) -> 
     both = two.ask("/v1/instruments", BOTH)
     assert both.status_code == 200
     assert {each["status"] for each in both.json()["answers"]} == {"no forecast"}
+
+
+def test_a_model_that_comes_into_service_meanwhile_is_in_one_place(
+    two: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    champions = two.runtime.champions
+    champions._models[1]["balance"] = (lambda: two.champions[1], Fault("not yet", "wait"))
+    arm = two.champions[0].current
+
+    class Meanwhile:
+        problem = None
+
+        @property
+        def current(self) -> Snapshot:
+            champions.begin_again()
+            return arm
+
+    monkeypatch.setitem(champions._models[0], "arm", Meanwhile())
+    found = two.ask("/v1/instruments", BOTH).json()
+    assert [each["model"]["model_version"] for each in found["answers"]] == ["arm/1", "walking/1"]
+    assert [each["model"] for each in found["not_in_service"]] == ["balance"]
 
 
 def test_what_has_no_answer_for_any_is_refused_once_and_not_on_record(
