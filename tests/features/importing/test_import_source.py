@@ -15,7 +15,7 @@ import pytest
 from contracts.cohort import CODE, TEXT, TIME, WEAR_TIME
 from contracts.errors import CohortInvalid, ContractError
 from features.cohort import read_cohort
-from features.importing import Imported, import_source
+from features.importing import Imported, grow_cohort, import_source
 
 STEPS = "LOINC//41950-7"
 
@@ -76,6 +76,18 @@ def test_a_day_below_the_wear_threshold_is_kept_with_its_wear(
     done = import_source(tmp_path / "x.AWD", tmp_path / "cohort")
     assert daily(done, WEAR_TIME) == [24.0, 5.0]
     assert len(daily(done, "REHABCAST//ACTIVITY_COUNTS")) == 2
+
+
+def test_recordings_of_nobody_make_a_simulated_cohort_that_no_person_is_added_to(
+    tmp_path: Path, awd: Callable[..., None], import_map: Callable[[str], Path]
+) -> None:
+    awd(tmp_path / "x.AWD", "x", active(1440))
+    awd(tmp_path / "y.AWD", "y", active(1440, 1))
+    declared = import_map("simulated = true\n")
+    done = import_source(tmp_path / "x.AWD", tmp_path / "cohort", map_file=declared)
+    assert done.cohort.provenance.simulated
+    with pytest.raises(ContractError, match="has simulated people and the source real ones"):
+        grow_cohort(tmp_path / "y.AWD", tmp_path / "cohort")
 
 
 def test_a_device_change_is_an_event_on_its_day(tmp_path: Path, awd: Callable[..., None]) -> None:
