@@ -29,6 +29,7 @@ from support.exercise_figure import draw
 from support.exercise_trials import days, simulated
 from support.repository import print_frame
 from training.exercise.fit import LabelledSet, fit_head, fit_heads, labelled_windows
+from training.exercise.impaired import IMPAIRMENTS
 
 Array = NDArray[np.float32]
 SHOWN, RESAMPLED = 3, 2000
@@ -73,7 +74,8 @@ def of_people_left_out(labelled: Sequence[LabelledSet], people: Sequence[str]) -
             *_recognition(own, others, model), *_templates(own, model), *_unknown(own, others),
         )  # fmt: skip
         rows += [{"person": person, **row} for row in answers]
-        print(f"person {person} left out", file=sys.stderr)
+        right = pd.DataFrame(answers).astype({"right": float}).groupby("question")["right"].mean()
+        print(f"person {person} left out: {(100 * right).to_json()}", file=sys.stderr)
     return pd.DataFrame(rows)
 
 
@@ -107,7 +109,7 @@ def _recognition(
             {**about, "question": "set, random forest", "right": forest_set},
         ]
         changed = {name: change(one) for name, change in CHANGES.items()}
-        for name, change in shoulder.IMPAIRMENTS.items():
+        for name, change in IMPAIRMENTS.items():
             changed[f"SIMULATED {name}"] = framed(replace(one, values_T6=change(one.values_T6)))
         for name, values_T6 in changed.items():
             right = _likeliest(model, values_T6) == one.exercise

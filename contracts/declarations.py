@@ -13,6 +13,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from contracts.errors import CohortInvalid, ContractError
 from contracts.naming.formats import require_known_form, without_form
 from contracts.naming.open_points import as_problems, open_points, without_confirmations
+from contracts.naming.parsing import parsed_toml
 
 Declared = TypeVar("Declared")
 
@@ -30,7 +31,7 @@ def read_toml(path: Path, what: str, advice: str) -> dict[str, Any]:
     """
     try:
         # Text editors may begin a file with a byte order mark, which TOML does not know.
-        return tomllib.loads(path.read_text("utf-8-sig"))
+        return parsed_toml(path.read_text("utf-8-sig"))
     except OSError as error:
         raise ContractError(
             f"{path}: cannot be read ({error.strerror})", "check the path"

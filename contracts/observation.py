@@ -6,7 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-Day = Annotated[int, Meta(ge=0, le=40_000, description="Whole days since onset.")]
+LAST_DAY = 40_000
+Day = Annotated[int, Meta(ge=0, le=LAST_DAY, description="Whole days since onset.")]
 Text = Annotated[str, Meta(max_length=100)]
 
 

@@ -16,6 +16,7 @@ from contracts.errors import Problem, TaskInvalid
 from contracts.groups import bands_of
 from contracts.naming.formats import require_known_form, without_form
 from contracts.naming.open_points import as_problems, open_points, without_confirmations
+from contracts.naming.parsing import parsed_toml
 from contracts.priors import read_prior
 from contracts.task import Sensitive, Task
 from contracts.task_parts.slips import Slip, SlipsFound, slips
@@ -35,7 +36,7 @@ def read_task(path: Path) -> Task:
     """
     try:
         # Text editors may begin a file with a byte order mark, which TOML does not know.
-        content = tomllib.loads(path.read_text("utf-8-sig"))
+        content = parsed_toml(path.read_text("utf-8-sig"))
     except OSError as error:
         raise TaskInvalid(f"{path} cannot be read ({error.strerror})", "check the path") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

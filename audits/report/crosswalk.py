@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,9 @@ from audits.judging.wording import group_in_words
 from audits.measure.groups import EVERYONE
 from audits.report.content import Report, trained_on
 from audits.report.further import external, known_people
+from contracts.naming.parsing import parsed_toml
 
-_ITEMS: dict[str, dict[str, dict[str, str]]] = tomllib.loads(
+_ITEMS: dict[str, dict[str, dict[str, str]]] = parsed_toml(
     Path(__file__).with_name("crosswalk.toml").read_text("utf-8")
 )
 TEXTS: dict[str, Any] = _ITEMS.pop("texts")

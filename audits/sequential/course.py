@@ -18,7 +18,7 @@ from audits.sequential.betting import e_process
 from audits.sequential.hypotheses import Hypothesis
 from audits.sequential.plan import MonitoringPlan
 from audits.sequential.state import growths
-from contracts.groups import MINIMUM_SHOWN
+from contracts.groups import last_shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ def courses(
     followed: Sequence[Hypothesis],
     plan: MonitoringPlan,
 ) -> Courses:
-    """Return how the tests went, with a point whenever at least `MINIMUM_SHOWN` more people paid.
+    """Return how the tests went, with a point whenever enough more people paid.
 
     Parameters
     ----------
@@ -79,13 +79,25 @@ def courses(
 def _points(
     first_week: int, e_W: NDArray[np.float64], people_W: NDArray[np.int64]
 ) -> Iterator[Point]:
-    waiting, largest = 0, 0.0
-    for week, (e_value, people) in enumerate(zip(e_W.tolist(), people_W.tolist(), strict=True)):
-        waiting += people
-        if people and waiting >= MINIMUM_SHOWN:
-            waiting = 0
-            largest = max(largest, e_value)
-            yield Point(
-                week=first_week + week, e_value=float(f"{e_value:.2g}"),
-                largest=float(f"{largest:.2g}"),
-            )  # fmt: skip
+    largest, paid_W = 0.0, people_W.cumsum()
+    for week in weeks_told(paid_W):
+        largest = max(largest, float(e_W[week]))
+        yield Point(
+            week=first_week + week, e_value=float(f"{e_W[week]:.2g}"),
+            largest=float(f"{largest:.2g}"),
+        )  # fmt: skip
+
+
+def weeks_told(paid_W: NDArray[np.int64]) -> Iterator[int]:
+    """Yield the weeks after which a test is told anew: enough more people have paid by then.
+
+    Parameters
+    ----------
+    paid_W
+        People who have paid until each week.
+    """
+    told = 0
+    for week, paid in enumerate(paid_W.tolist()):
+        if last_shown(told, paid) != told:
+            told = paid
+            yield week

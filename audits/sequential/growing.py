@@ -26,6 +26,7 @@ from audits.judging.policy import Policy, Rule
 from audits.measure.disparity import Scope as RuleScope
 from audits.measure.disparity import Statistic
 from audits.sequential.betting import ONE_START, e_process
+from audits.sequential.course import weeks_told
 from audits.sequential.hypotheses import (
     Hypothesis,
     bound_of,
@@ -217,7 +218,7 @@ def _standing(
     own = [t for t, each in enumerate(tested) if group_of(each) == group]
     smallest_W, paid_W = e_WT[:, own].min(axis=1), paid_WT[:, own].min(axis=1)
     reached_W = np.flatnonzero((smallest_W >= needed) & (paid_W >= MINIMUM_SHOWN))
-    last = _last_shown(paid_W)
+    last = max(weeks_told(paid_W), default=None)
     if len(reached_W):
         # That it is proposed says so much already.
         last = max(int(reached_W[0]), last or 0)
@@ -231,15 +232,6 @@ def _standing(
         slowest=tested[own[slowest]],
         week=int(reached_W[0]) + 1 if len(reached_W) else None,
     )
-
-
-def _last_shown(paid_W: NDArray[np.int64]) -> int | None:
-    """Return the last week by which `MINIMUM_SHOWN` more had paid than when it was shown last."""
-    last, before = None, 0
-    for week, paid in enumerate(paid_W.tolist()):
-        if paid - before >= MINIMUM_SHOWN:
-            last, before = week, paid
-    return last
 
 
 def _of_groups(policy: Policy) -> Iterator[Rule]:

@@ -21,7 +21,6 @@ from features.exercise.rhythm import movement, period
 from features.recording import Quantity, Signal
 from support.repository import REAL_DATA
 from training.exercise.fit import LabelledSet
-from training.exercise.impaired import slow, small, stopped_at
 
 SPAR = REAL_DATA / "spar_shoulder"
 RECORDED_HZ, NOMINAL = 50.0, 20
@@ -152,14 +151,3 @@ def plain_count(values_T6: Array) -> int:
     shortest = int(0.8 * RATE_HZ)
     lag = shortest + int(like_L[shortest : max(len(like_L) * 6 // 10, shortest + 1)].argmax())
     return round(len(along_T) / lag)
-
-
-def interrupted(values_T6: Array) -> Array:
-    """Return a set that stops for .4 s twice in each repetition, on the way: broken movement."""
-    done_T, _ = progress(values_T6)
-    stops = np.searchsorted(done_T, np.arange(0.25, NOMINAL, 0.5))
-    return stopped_at(values_T6, [int(stop) for stop in stops])
-
-
-IMPAIRMENTS = {"slow": slow, "small": small, "interrupted": interrupted}
-"""SIMULATED: made from recordings of healthy people."""

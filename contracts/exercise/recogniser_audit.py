@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from contracts.declarations import mistakes
 from contracts.errors import ContractError, EvidenceMissing
 from contracts.naming.formats import KEY, name_of, require_known_form, without_form
+from contracts.naming.parsing import parsed_json
 from contracts.task_parts.parts import Number, Whole
 
 FORM = "exercise-audit"
@@ -102,7 +103,7 @@ def read_recogniser_audit(recogniser: Path, model_version: str) -> RecogniserAud
     path = audit_path(recogniser)
     advice = "audit it by group first: `rehabcast exercise audit`"
     try:
-        said: object = json.loads(path.read_text("utf-8"))
+        said: object = parsed_json(path.read_text("utf-8"))
     except FileNotFoundError:
         raise EvidenceMissing(
             f"{recogniser}: there is no audit by group of this recogniser ({path.name})", advice

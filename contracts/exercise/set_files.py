@@ -17,6 +17,7 @@ from contracts.declarations import mistakes
 from contracts.errors import CohortInvalid, ContractError, Problem
 from contracts.exercise.sets import ExerciseSet, Repetition, SetFile, faults_of
 from contracts.naming.formats import KEY, name_of, require_known_form, without_form
+from contracts.naming.parsing import parsed_json
 
 FORM = "exercise-sets"
 LARGEST_FILE = 64 << 20
@@ -150,10 +151,9 @@ def _text(content: bytes, path: Path) -> str:
 
 def _from_json(content: bytes, path: Path) -> Mapping[str, Any]:
     try:
-        table = json.loads(_text(content, path))
-    except (ValueError, RecursionError) as error:
-        said = str(error) if isinstance(error, ValueError) else type(error).__name__
-        raise ContractError(f"{path}: it is not valid JSON: {said}", ADVICE) from error
+        table = parsed_json(_text(content, path))
+    except ValueError as error:
+        raise ContractError(f"{path}: it is not valid JSON: {error}", ADVICE) from error
     if not isinstance(table, dict):
         raise ContractError(f"{path}: it is no file of sets", ADVICE)
     require_known_form(table, FORM, str(path), ContractError)

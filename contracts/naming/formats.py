@@ -6,11 +6,11 @@ form 1. A form is numbered anew where its reader changes so that an earlier one 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from contracts.errors import RehabcastError
+from contracts.naming.parsing import parsed_json
 
 KEY = "format"
 NEWEST = {
@@ -60,7 +60,7 @@ def require_known_form(content: object, kind: str, place: str, error: type[Rehab
     """
     if isinstance(content, bytes):
         try:
-            content = json.loads(content)
+            content = parsed_json(content)
         except ValueError:
             return
     if (said := later_form(content, kind)) is not None:

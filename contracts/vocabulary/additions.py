@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from contracts.declarations import mistakes
 from contracts.errors import CohortInvalid, ContractError, Problem
 from contracts.naming.formats import KEY, name_of, require_known_form
+from contracts.naming.parsing import parsed_toml
 from contracts.vocabulary.checks import Entry, faults_of
 from contracts.vocabulary.code import Code, Domain, Kind
 from contracts.vocabulary.known import Additions
@@ -68,8 +69,8 @@ def parse_additions(content: bytes, name: str) -> Additions:
         raise CohortInvalid([_problem(name, "*", f"it has more than {LARGEST_FILE >> 10} KiB")])
     try:
         # Text editors may begin a file with a byte order mark, which TOML does not know.
-        table = tomllib.loads(content.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        table = parsed_toml(content.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         said = str(error) if isinstance(error, tomllib.TOMLDecodeError) else type(error).__name__
         raise CohortInvalid([_problem(name, "*", f"it is not valid TOML: {said}")]) from None
     require_known_form(table, "vocabulary", name, ContractError)

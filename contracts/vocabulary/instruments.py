@@ -6,13 +6,14 @@ they are asked for: a process that only reads codes does not pay for them.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
+
+from contracts.naming.parsing import parsed_toml
 
 Standing = Literal["read", "noted"]
 """Read at its source (nearly always the abstract), or noted as read for other work of ours."""
@@ -153,7 +154,7 @@ def instruments() -> Mapping[str, Instrument]:
     """Return what is known of instruments, by code."""
     text = Path(__file__).with_name("figures.toml").read_text("utf-8")
     return MappingProxyType(
-        {entry["code"]: _instrument(entry) for entry in tomllib.loads(text)["instrument"]}
+        {entry["code"]: _instrument(entry) for entry in parsed_toml(text)["instrument"]}
     )
 
 

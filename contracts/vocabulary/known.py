@@ -8,7 +8,6 @@ code another meaning is refused, so that whatever was read before keeps its mean
 from __future__ import annotations
 
 import threading
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from contracts.errors import CohortInvalid, Problem
+from contracts.naming.parsing import parsed_toml
 from contracts.vocabulary.code import Code, Domain, Kind
 
 SHIPPED = "the vocabulary of rehabcast"
@@ -59,7 +59,7 @@ def shipped() -> Codes:
 
 def _entries(file: str) -> list[dict[str, Any]]:
     text = Path(__file__).with_name(file).read_text("utf-8")
-    entries: list[dict[str, Any]] = tomllib.loads(text)["code"]
+    entries: list[dict[str, Any]] = parsed_toml(text)["code"]
     return entries
 
 

@@ -6,7 +6,6 @@ Letters of dimensions are those of `ucum.toml`: its base units by their names.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,8 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from contracts.naming.parsing import parsed_toml
 
 LONGEST_UNIT = 40
 """Characters; no unit of a measurement is longer."""
@@ -194,7 +195,7 @@ class _Table:
 @cache
 def _table() -> _Table:
     text = Path(__file__).with_name("ucum.toml").read_text("utf-8")
-    return _Table(**tomllib.loads(text))
+    return _Table(**parsed_toml(text))
 
 
 @lru_cache(maxsize=MOST_KEPT)

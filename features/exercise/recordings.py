@@ -22,11 +22,12 @@ TRUNK = ("chest", "sternum", "trunk", "upper back")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """A recording of one wrist, and what was left out of its file."""
+    """A recording of one wrist, what was left out of its file, and whether it is SIMULATED."""
 
     side: Side
     motions: tuple[Motion, ...]
     dropped: tuple[Problem, ...]
+    simulated: bool
 
 
 def read_recording(path: Path, declared: ImportMap) -> Recording:
@@ -38,7 +39,9 @@ def read_recording(path: Path, declared: ImportMap) -> Recording:
         It can't be read, is not declared, is of no wrist or of several, or its clock goes back.
     """
     placements, pieces, dropped = _read(path, declared)
-    return Recording(side=_side(placements, path), motions=pieces, dropped=dropped)
+    return Recording(
+        side=_side(placements, path), motions=pieces, dropped=dropped, simulated=declared.simulated
+    )
 
 
 def read_trunk(path: Path, declared: ImportMap) -> tuple[Motion, ...]:

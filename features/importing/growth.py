@@ -111,7 +111,8 @@ def _sound(folder: Path) -> tuple[Cohort, tuple[Entry, ...]]:
 
 def _require_alike(gathered: Gathered, cohort: Cohort, chain: tuple[Entry, ...]) -> None:
     """Check that a source is of the same kind of people, days and plans as the cohort."""
-    simulated = gathered.origin is not None and gathered.origin.simulated
+    of_map = gathered.import_map.simulated
+    simulated = of_map if gathered.origin is None else gathered.origin.simulated
     if simulated != cohort.provenance.simulated:
         kinds = ("real", "simulated") if simulated else ("simulated", "real")
         raise ContractError(

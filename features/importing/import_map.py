@@ -119,6 +119,8 @@ class ImportMap(BaseModel):
         The diagnoses whose onset counts.
     dates_shifted
         Whether all dates were shifted for anonymity, so that they may lie in any year.
+    simulated
+        Whether nobody moved: what is made of these recordings says so.
     vocabulary
         File beside the map with codes that rehabcast does not ship (docs/vocabulary.md).
     codes
@@ -139,6 +141,7 @@ class ImportMap(BaseModel):
     files: tuple[FileForm, ...] = ()
     onset: OnsetCodes = STROKE
     dates_shifted: bool = False
+    simulated: bool = False
     vocabulary: str = ""
     codes: tuple[OwnCode, ...] = ()
 

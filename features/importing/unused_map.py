@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.naming.parsing import parsed_toml
 from features.sources.column_map import LARGEST_MAP
 
 NAME = "map.toml"
@@ -50,6 +51,6 @@ def _keys(path: Path) -> set[str]:
     try:
         if path.stat().st_size > LARGEST_MAP:
             return set()
-        return set(tomllib.loads(path.read_text("utf-8-sig")))
+        return set(parsed_toml(path.read_text("utf-8-sig")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return set()

@@ -224,7 +224,7 @@ def _provenance(
     own = gathered.origin or Provenance(
         name=name,
         source=f"recordings: {len(gathered.collected.read)} file(s) of {gathered.name}",
-        simulated=False,
+        simulated=gathered.import_map.simulated,
         details={"dropped": _count(dropped), "unreadable": _count(unreadable)},
     )
     if earlier is not None:

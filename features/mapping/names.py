@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 import unicodedata
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from contracts.naming.parsing import parsed_toml
 from contracts.vocabulary import code_of_token, vocabulary
 from contracts.vocabulary.units import fault_of
 from features.mapping.findings import Reason, Why
@@ -85,7 +85,7 @@ class Candidate:
 
 @cache
 def _words() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
+    return parsed_toml(Path(__file__).with_name("words.toml").read_text("utf-8"))
 
 
 @cache
@@ -97,7 +97,7 @@ def instruments() -> tuple[tuple[str, tuple[str, ...]], ...]:
             row["code"],
             tuple(row["headers"]) + tuple(n for lang in LANGUAGES for n in row.get(lang, ())),
         )
-        for row in tomllib.loads(text)["instrument"]
+        for row in parsed_toml(text)["instrument"]
     )
 
 

@@ -49,7 +49,9 @@ def shard_events(drawn: Subjects, first_subject: int, count: int) -> pa.Table:
     day = np.concatenate([part.day for part in rows])
     number = np.concatenate(
         [
-            np.full(len(part.subject), np.nan) if part.number is None else part.number
+            np.full(len(part.subject), np.nan)
+            if part.number is None
+            else _held(part.code, part.number)
             for part in rows
         ]
     )
@@ -76,6 +78,17 @@ def shard_events(drawn: Subjects, first_subject: int, count: int) -> pa.Table:
         ],
         schema=EVENT_SCHEMA,
     )
+
+
+def _held(code: str, number: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return numbers of a code, held between the ends of its plausible range.
+
+    Noise has no end, so among enough people somebody has a value that a cohort cannot hold. The
+    nearest that it can hold stands in its place: drawing again would change all values after it,
+    and leaving the value out would make a day worn on which nothing was measured.
+    """
+    entry = vocabulary()[code]
+    return np.asarray(np.clip(number, entry.low, entry.high))
 
 
 def _facts(drawn: Subjects) -> list[_Rows]:

@@ -19,6 +19,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from contracts.declarations import mistakes
 from contracts.errors import ContractError
+from contracts.naming.parsing import parsed_toml
 from features.simulate.latent import Groups, Shift
 from features.simulate.people import People
 from features.simulate.therapy import Therapy
@@ -136,7 +137,7 @@ def read_scenario(file: Path) -> Scenario:
         Unreadable, or a parameter that doesn't exist or has an impossible value.
     """
     try:
-        return scenario_of(tomllib.loads(file.read_text("utf-8")), source=str(file))
+        return scenario_of(parsed_toml(file.read_text("utf-8")), source=str(file))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise ContractError(

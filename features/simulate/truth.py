@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from contracts.cohort import SUBJECT
 from contracts.errors import EvidenceMissing
+from contracts.naming.parsing import parsed_json
 from features.published_recovery import BEST_SCORE
 from features.simulate.latent import LATENT
 from features.simulate.recovery import arm_level, walking
@@ -104,7 +104,7 @@ def read_truth_scenario(cohort: Path) -> Scenario:
     """
     file = truth_folder(cohort) / SCENARIO_FILE
     try:
-        record = json.loads(file.read_text("utf-8"))
+        record = parsed_json(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise EvidenceMissing(
             f"{file} cannot be read ({error}), only a simulated cohort has a truth",

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from contracts.declarations import read_declaration
+from contracts.naming.parsing import parsed_toml
 from features.measurements.wall_clock import known_zone
 from features.sources.table_columns import LONGEST_DAYS
 from features.tables.text_tables import TableForm, known_form
@@ -213,7 +214,7 @@ def is_column_map(path: Path) -> bool:
             return False
         if path.suffix == ".toml":
             return True
-        keys = tomllib.loads(path.read_text("utf-8-sig"))
+        keys = parsed_toml(path.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return False
     return {"clock", "tables"} <= set(keys)

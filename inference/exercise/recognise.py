@@ -46,6 +46,7 @@ def recognise(
     templates: Sequence[Template] = (),
     *,
     name: str = "recording",
+    simulated: bool = False,
 ) -> Recognised:
     """Return the sets of a recording of one wrist.
 
@@ -58,6 +59,8 @@ def recognise(
         others.
     name
         Of the recording, in problems.
+    simulated
+        Whether nobody moved. What a recogniser of SIMULATED recordings finds is that in any case.
 
     Raises
     ------
@@ -96,7 +99,9 @@ def recognise(
     _require_side(handed, usual, side)
     spans = tuple(Span(start=_local(each, 0), end=_local(each, len(each.values_T6)))
                   for each in motions)  # fmt: skip
-    file = SetFile(sets=tuple(found), recorded=spans, simulated=recogniser.simulated)
+    file = SetFile(
+        sets=tuple(found), recorded=spans, simulated=simulated or recogniser.simulated
+    )
     return Recognised(file=file, problems=tuple(problems))
 
 

@@ -13,7 +13,6 @@ Letters: W windows, F features, E exercises, D dimensions of the space in which 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -26,6 +25,7 @@ from scipy.special import softmax
 
 from contracts.errors import ContractError
 from contracts.naming.formats import KEY, name_of, require_known_form
+from contracts.naming.parsing import parsed_json
 from features.exercise.kernels import Kernels
 from features.exercise.windows import channels, moments, windows
 from inference.exercise.forest import Forest
@@ -214,29 +214,25 @@ def read_recogniser(path: Path) -> Recogniser:
     """
     advice = "name a file that `rehabcast exercise train` wrote"
     try:
-        version = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         with safe_open(path, "numpy") as file:
-            written = (file.metadata() or {}).get(ABOUT, "{}")
+            said = parsed_json((file.metadata() or {}).get(ABOUT, "{}"))
+            require_known_form(said, FORM, str(path), ContractError)
+            # Before its tensors: those of other libraries may be of kinds that numpy does not have.
+            if said[KEY] != name_of(FORM):
+                raise KeyError(KEY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return Recogniser(
+            exercises=tuple(said["exercises"]),
+            heads={name: _head(tensors, name) for name in (WITH, WITHOUT)},
+            version=hashlib.sha256(path.read_bytes()).hexdigest()[:16],
+            people=said["people"],
+            simulated=said["simulated"],
+        )
     except OSError as error:
         raise ContractError(
             f"{path}: cannot be read ({error.strerror or error})", advice
         ) from error
-    except SafetensorError as error:
-        raise ContractError(f"{path}: it is no recogniser", advice) from error
-    try:
-        said = json.loads(written)
-        require_known_form(said, FORM, str(path), ContractError)
-        if said[KEY] != name_of(FORM):
-            raise KeyError(KEY)
-        return Recogniser(
-            exercises=tuple(said["exercises"]),
-            heads={name: _head(tensors, name) for name in (WITH, WITHOUT)},
-            version=version,
-            people=said["people"],
-            simulated=said["simulated"],
-        )
-    except (ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, ValueError, LookupError, TypeError) as error:
         raise ContractError(f"{path}: it is no recogniser", advice) from error
 
 

@@ -16,6 +16,7 @@ from contracts.errors import ContractError
 from contracts.exercise import Side
 from contracts.exercise.programme import Name
 from contracts.naming.formats import KEY, name_of, require_known_form, without_form
+from contracts.naming.parsing import parsed_json
 from contracts.task_parts.parts import Number, Strict, Whole
 
 FORM = "exercise-template"
@@ -79,10 +80,10 @@ def read_template(path: Path, version: str) -> TemplateFile:
         It can't be read, is none, or is of another version.
     """
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = parsed_json(path.read_text("utf-8"))
     except OSError as error:
         raise ContractError(f"{path}: cannot be read ({error.strerror})", ADVICE) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ContractError(f"{path}: it is no template", ADVICE) from error
     if not isinstance(content, dict):
         raise ContractError(f"{path}: it is no template", ADVICE)

@@ -87,8 +87,10 @@ def line_of(settings: Settings, ledger: Ledger, model: str) -> Line:
     )
 
 
-def parameters_of_champion(settings: Settings, line: Line) -> TrainingConfig:
-    """Return by which parameters the champion was trained: those that its signed bundle names.
+def parameters_of_version(
+    settings: Settings, version: ModelVersion, config_digest: str
+) -> TrainingConfig:
+    """Return by which parameters a version was trained: those that its signed bundle names.
 
     Raises
     ------
@@ -97,16 +99,15 @@ def parameters_of_champion(settings: Settings, line: Line) -> TrainingConfig:
     ServiceUnavailable
         The registry does not answer.
     """
-    name, run_id = line.champion.model_version, line.version.run_id
     try:
-        logged = settings.store.client().get_run(run_id).data.params
+        logged = settings.store.client().get_run(version.run_id).data.params
     except MlflowException as error:
         raise ServiceUnavailable(
-            f"the registry does not give the run of {name}", "try again once MLflow answers"
+            f"the registry does not give the run of {version}", "try again once MLflow answers"
         ) from error
     missing = EvidenceMissing(
-        f"the run of {name} does not have the training parameters that its bundle was made with",
-        "give them with --config: the plan then says whether they may differ",
+        f"the run of {version} does not have the training parameters that its bundle was made with",
+        "give them with --config",
     )
     try:
         parameters = TrainingConfig(
@@ -114,7 +115,7 @@ def parameters_of_champion(settings: Settings, line: Line) -> TrainingConfig:
         )
     except (KeyError, ValueError, ContractError) as error:
         raise missing from error
-    if parameters.digest != line.bundle.manifest.config_digest:
+    if parameters.digest != config_digest:
         raise missing
     return parameters
 

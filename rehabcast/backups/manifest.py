@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from audits.ledger.records import LedgerState
 from contracts.digests import file_digest
 from contracts.errors import EvidenceMissing, IntegrityError
+from contracts.naming.parsing import parsed_json
 from serving.state.verification import RecordHead
 
 MANIFEST = "manifest.json"
@@ -65,13 +65,13 @@ def read_manifest(folder: Path) -> Manifest:
         A file is missing, was changed, or is not in the manifest.
     """
     try:
-        content: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
+        content: dict[str, Any] = parsed_json((folder / MANIFEST).read_text("utf-8"))
         record = content.pop("record")
         manifest = Manifest(
             **{**content, "ledger": LedgerState(**content["ledger"])},
             record=None if record is None else RecordHead(**record),
         )
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise EvidenceMissing(
             f"{folder} is not a backup: its {MANIFEST} cannot be read", "name a backup's folder"
         ) from error

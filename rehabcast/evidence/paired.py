@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from audits.changes.plan import ChangePlan, ShownOn
 from audits.changes.wording import criterion_in_words, result_in_words
@@ -28,7 +30,7 @@ from audits.sequential.paired import Bounds, bounds, by_group, worse_by
 from audits.sequential.plan import load_plan
 from contracts.changes.comparison import CriterionResult, ServedComparison
 from contracts.errors import ContractError, EvidenceMissing
-from contracts.groups import people_in_words
+from contracts.groups import last_shown_of_growing, people_in_words
 from contracts.naming.model_version import split_version
 from contracts.predictions import CANDIDATE, SUBJECT
 from rehabcast.auditing.served_pairs import write_pairs
@@ -175,17 +177,42 @@ def compare(
 
 
 def differences(pairs: ServedPairs, policy: Policy) -> Iterator[ShownDifference]:
-    """Yield by how much the shadow is worse, for everyone and each group, where it may be shown."""
+    """Yield by how much the shadow is worse, for everyone and each group, where it may be shown.
+
+    An attribute with everyone in one group says nothing that everyone does not.
+    Each is told anew when so many more people of the group were due that it tells of none of them
+    (`contracts.groups.last_shown_of_growing`): who asks each night sees no person's difference.
+    """
     own, pattern = rows_of(pairs.rows, CANDIDATE), pattern_of(pairs.rows, policy)
     for metric in SHOWN_METRICS:
         people, worse_N = worse_by(pairs.rows, Measure(metric=metric), policy.thresholds)
         size = range_of(metric, points=pairs.comparison.points)
-        for grouping in (everyone(own), *by_attribute(own)):
+        attributes = (each for each in by_attribute(own) if not each.is_constant)
+        for grouping in (everyone(own), *attributes):
             for label, is_in_N in by_group(own, grouping, people):
                 cell = Cell(axis=grouping.axis, group=label)
                 shows = size is not None and pattern.shows(quantity_of(metric, None), cell)
-                found = bounds(worse_N[is_in_N], size, ALPHA) if shows and size else None
+                told_N = worse_N[told(people, is_in_N, own)]
+                found = bounds(told_N, size, ALPHA) if shows and size else None
                 yield _shown(metric, grouping.axis, label, int(np.sum(is_in_N)), found)
+
+
+def told(
+    people: NDArray[np.int64], is_in_N: NDArray[np.bool_], own: pd.DataFrame
+) -> NDArray[np.int64]:
+    """Return the places of those of a group whom a difference is told from.
+
+    Parameters
+    ----------
+    people, is_in_N
+        All who are compared, and who of them is in the group, (N,) each.
+    own
+        The shadow's rows, in the order in which people were due.
+    """
+    due_N = pd.Index(own[SUBJECT]).get_indexer(pd.Index(people))
+    place_N = np.flatnonzero(is_in_N)
+    in_order_N = place_N[np.argsort(due_N[place_N], kind="stable")]
+    return in_order_N[: last_shown_of_growing(len(in_order_N))]
 
 
 def _shown(

@@ -14,6 +14,7 @@ from audits.ledger.evidence.acting import restrict, restricted_now, suspend, war
 from audits.ledger.evidence.restrictions import Restricted
 from audits.ledger.ledger import Ledger
 from audits.measure.groups import EVERYONE
+from audits.report.monthly.wording import e_value_in_words
 from audits.sequential.course import Courses, courses
 from audits.sequential.hypotheses import Hypothesis, not_followed
 from audits.sequential.payoffs import week_of_outcomes
@@ -282,12 +283,16 @@ def in_words(version: Watched, decision: Decision, stand: Standings) -> str:
                 if each.hypothesis.axis == EVERYONE
                 else f" for {group_in_words(each.hypothesis.axis, each.hypothesis.group)}"
             )
-            + (f" (e-value {each.largest:,.0f})" if each.payoffs >= MINIMUM_SHOWN else "")
+            + (
+                f" (e-value {e_value_in_words(each.largest)})"
+                if each.payoffs >= MINIMUM_SHOWN
+                else ""
+            )
             for each in decision.because
         )
     )
     rules = "; ".join(named)
-    together = f"all tests together (mean e-value {stand.largest_mean:,.1f})"
+    together = f"all tests together (mean e-value {e_value_in_words(stand.largest_mean)})"
     if decision.act is Act.SUSPEND:
         return f"outcomes show a broken rule: {rules or together}"
     if decision.act is Act.RESTRICT:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from contracts.errors import ContractError
+from contracts.naming.parsing import parsed_toml
 from serving.access.access_entries import (
     AccessFile,
     CdsClientEntry,
@@ -91,7 +91,7 @@ def read_access_file(path: Path) -> AccessFile:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ValueError("it is too large")
-        content = tomllib.loads(path.read_text("utf-8"))
+        content = parsed_toml(path.read_text("utf-8"))
         written = msgspec.convert(content, AccessFile)
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else str(error)

@@ -8,7 +8,6 @@ docs/exercise-programme.md).
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from contracts.exercise import codes
+from contracts.naming.parsing import parsed_toml
 from contracts.therapy import THERAPY
 from serving.monitoring.series import CARE
 
@@ -164,4 +164,4 @@ def limit_of(code: str) -> Limit:
 
 
 def _file(name: str) -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name(name).read_text("utf-8"))
+    return parsed_toml(Path(__file__).with_name(name).read_text("utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 from pathlib import Path
@@ -36,6 +37,7 @@ cohort import tables junk out
 cohort import tables table.toml out
 cohort import tables broken.toml out
 cohort import tables folder out
+cohort import tables nested.toml out
 cohort import auto table.toml out --map broken.toml
 cohort import auto table.toml out --map junk
 cohort import auto table.toml out --map folder
@@ -56,6 +58,7 @@ cohort simulate out --scenario folder
 cohort simulate out --scenario table.toml
 cohort simulate out --scenario nan.toml
 cohort simulate out --scenario negative.toml
+cohort simulate out --scenario nested.toml
 cohort draw empty x.png
 cohort floor empty --task {TASK}
 cohort trace empty --task {TASK}
@@ -163,6 +166,8 @@ backup x --without ledger
 restore folder
 restore junk
 restore missing
+restore nested
+restore null
 forecast --subject 1 --cohort folder
 forecast --subject nobody --cohort COHORT
 forecast --subject 1 --cohort COHORT --url nonsense
@@ -173,6 +178,7 @@ people add Mia --key mia.pem
 access init junk
 access list --access junk
 access list --access table.toml
+access list --access nested.toml
 access token x --access missing
 demo --cohort folder
 demo --cohort COHORT --task missing
@@ -189,6 +195,7 @@ task check missing.toml
 task check junk
 task check broken.toml
 task check table.toml
+task check nested.toml
 task check {TASK} --cohort junk
 plan new junk/out.toml --line arm
 plan new out.toml --line ''
@@ -196,6 +203,7 @@ plan check missing.toml
 plan check junk
 plan check broken.toml
 plan check table.toml
+plan check nested.toml
 plan register missing.toml
 plan register table.toml
 plan approve missing.toml --role ml-owner {REASON}
@@ -240,6 +248,8 @@ exercise train nothing --map broken.toml --output missing/x
 exercise enrol junk --map junk --recogniser junk --exercise '' --output x
 exercise enrol missing --map table.toml --recogniser junk --exercise a --output x
 exercise audit junk
+exercise audit other-tensors
+exercise audit nested/tensors
 exercise audit nothing --sets missing --map table.toml
 exercise recognise junk --map table.toml --recogniser junk --output x
 exercise recognise folder --map missing --recogniser nothing --output x
@@ -265,6 +275,7 @@ record export nobody --tenant ward junk/out.json
 record withdrawn --tenant ''
 access add-client '' --scopes forecast
 access add-client x --scopes everything
+access add-issuer x --jwks nested/manifest.json
 access add-issuer x --jwks nowhere
 access remove-client nobody
 access add-cds-client x --jwks nowhere
@@ -278,6 +289,16 @@ WORDS_OF_LIBRARIES = (
     "DBAPI",
     "KeyError",
 )
+
+NESTED = "[" * 5000
+
+
+def tensors(dtype: str, about: str) -> bytes:
+    """Return a file of one number, as other libraries write them."""
+    size = 2 if dtype == "BF16" else 4
+    facts = {"dtype": dtype, "shape": [1], "data_offsets": [0, size]}
+    header = json.dumps({"a": facts, "__metadata__": {"about": about}}).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(size)
 
 
 @pytest.fixture(scope="module")
@@ -300,11 +321,18 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "junk").write_bytes(bytes(range(256)) * 40)
     (folder / "nothing").touch()
     (folder / "folder").mkdir()
+    (folder / "nested").mkdir()
+    (folder / "null").mkdir()
+    (folder / "null" / "manifest.json").write_text("null")
+    (folder / "nested" / "manifest.json").write_text(NESTED)
+    (folder / "nested" / "tensors").write_bytes(tensors("F32", NESTED))
+    (folder / "other-tensors").write_bytes(tensors("BF16", "{}"))
     for name, content in {
         "table": 'title = "of something else"\n[part]\nnumber = 1\n',
         "broken": "= =\n",
         "folds": "folds = 0\n",
         "shares": "held_out_share = -0.1\nvalidation_share = nan\n",
+        "nested": f"a = {NESTED}",
         "nan": "[wear]\ndropout = nan\n",
         "negative": "[visits]\nlate_share = -0.1\n",
     }.items():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 from audits.report.crosswalk import NOT_AVAILABLE, Answer
 from audits.report.monthly.content import Edition
+from contracts.naming.parsing import parsed_toml
 
-_ITEMS: dict[str, dict[str, dict[str, str]]] = tomllib.loads(
+_ITEMS: dict[str, dict[str, dict[str, str]]] = parsed_toml(
     Path(__file__).with_name("crosswalk.toml").read_text("utf-8")
 )
 STANDARDS: dict[str, str] = {name: str(read) for name, read in _ITEMS.pop("texts").items()}

@@ -33,4 +33,5 @@ def e_value_in_words(e_value: float) -> str:
     """Say an e-value as it is told: to two digits, and of the largest that they are very large."""
     if e_value >= VERY_LARGE:
         return "over a million"
-    return f"{e_value:,.0f}" if e_value >= 100 else f"{e_value:g}"
+    told = float(f"{e_value:.2g}")
+    return f"{told:,.0f}" if told >= 100 else f"{told:g}"

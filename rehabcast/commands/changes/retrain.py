@@ -113,7 +113,7 @@ def run_retraining(
     from rehabcast.auditing.retraining import (
         line_of,
         outside_of,
-        parameters_of_champion,
+        parameters_of_version,
         require_within_plan,
     )
     from rehabcast.identity import open_ledger
@@ -125,9 +125,11 @@ def run_retraining(
     settings = Settings()
     with closing(open_ledger(settings)) as ledger:
         line = line_of(settings, ledger, model)
-    own = parameters_of_champion(settings, line) if config is None else None
-    parameters = read_config(config) if own is None and config is not None else own
-    assert parameters is not None  # noqa: S101  (one of the two was read)
+    if config is None:
+        digest = line.bundle.manifest.config_digest
+        own = parameters = parameters_of_version(settings, line.version, digest)
+    else:
+        own, parameters = None, read_config(config)
     parameters = parameters if seed is None else replace(parameters, seed=seed)
     people = read_cohort(cohort)
     before = None if pretrain_on is None else read_cohort(pretrain_on)

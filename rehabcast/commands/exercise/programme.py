@@ -13,7 +13,8 @@ import typer
 
 from contracts.errors import ContractError
 from contracts.exercise import Exercise, joined, read_sets
-from rehabcast.commands.service.asking import UrlOption, asking, service_of
+from contracts.observation import LAST_DAY, Observation
+from rehabcast.commands.service.asking import UrlOption, asking, require_pseudonym, service_of
 from rehabcast.commands.service.what_if import read_plans
 from rehabcast.output import AsJson, emit, require_place
 from rehabcast.settings import Settings
@@ -188,7 +189,9 @@ def send(
     ],
     enrolment_day: Annotated[
         int | None,
-        typer.Option(min=0, help="Day of enrolment since onset, of who is not on record yet."),
+        typer.Option(
+            min=0, max=LAST_DAY, help="Day of enrolment since onset, of who is not on record yet."
+        ),
     ] = None,
     as_of: Annotated[
         datetime | None,
@@ -205,6 +208,7 @@ def send(
     from features.adherence.days import daily_values
     from serving.schemas import ObservationsRequest
 
+    require_pseudonym(subject)
     observed, simulated = _observed(sets, programme, as_of, whole_days=True)
     if simulated:
         raise ContractError(
@@ -218,22 +222,19 @@ def send(
             f"the first value is of {first}, before the onset on {onset.date()}",
             "correct --onset, or the recordings' clock",
         )
+    if (today := (observed.last - onset.date()).days) > LAST_DAY:
+        raise ContractError(
+            f"the onset on {onset.date()} is longer ago than a record can hold", "correct --onset"
+        )
     observations = [
-        {"code": each.code, "value": each.value, "day_since_onset": (each.day - onset.date()).days}
+        Observation(
+            code=each.code, value=each.value, day_since_onset=(each.day - onset.date()).days
+        )
         for each in values
     ]
-    try:
-        request = msgspec.convert(
-            {
-                "subject": subject, "enrolment_day": enrolment_day, "observations": observations,
-                "today": (observed.last - onset.date()).days,
-            },
-            ObservationsRequest,
-        )  # fmt: skip
-    except msgspec.ValidationError as error:
-        raise ContractError(
-            f"the values cannot be of this person: {error}", "check --subject and --onset"
-        ) from error
+    request = ObservationsRequest(
+        subject=subject, enrolment_day=enrolment_day, observations=observations, today=today
+    )
     with asking(*service_of(Settings(), url)) as client:
         recorded = client.observe(request)
     result = DaysSent(subject=recorded.subject, sent=recorded.sent, on_record=recorded.on_record)

@@ -89,16 +89,18 @@ def train(
     from training.exercise.write import write_recogniser
 
     require_place(output)
-    labelled = read_labelled(sets, read_import_map(map_file)).sets
+    declared = read_import_map(map_file)
+    labelled = read_labelled(sets, declared).sets
     exercises, heads = fit_heads(labelled, seed)
     people = len({each.person for each in labelled})
-    made = write_recogniser(output, exercises, heads, people=people)
+    simulated = declared.simulated
+    made = write_recogniser(output, exercises, heads, people=people, simulated=simulated)
     result = TrainedRecogniser(
         path=output, version=made.version, exercises=exercises, people=people, sets=len(labelled)
     )
     said = (
-        f"{output}: recogniser {made.version} of {', '.join(exercises)}, from {len(labelled)} sets"
-        f" of {people} people"
+        f"{output}: recogniser {made.version} of {', '.join(exercises)}, from {len(labelled)}"
+        f"{' SIMULATED' if simulated else ''} sets of {people} people"
     )
     emit(result, said, as_json=as_json)
 
@@ -169,7 +171,9 @@ def recognise(
     templates: tuple[Template, ...] = ()
     if prescribed is not None and programme is not None:
         templates = templates_of(prescribed, programme.parent, read, model)
-    found = recognised(read.motions, read.side, model, templates, name=recording.name)
+    found = recognised(
+        read.motions, read.side, model, templates, name=recording.name, simulated=read.simulated
+    )
     if prescribed is not None:
         found = as_prescribed(found, prescribed, read.side)
     if trunk is not None:

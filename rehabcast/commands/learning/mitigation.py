@@ -107,7 +107,7 @@ def run_mitigation(
         )
     attribute = axis if axis is not None else attributes[0]
     named = {name: predictions_of(name) for name in variants}
-    trained = {} if cohort is None else _trained(bundle, cohort, config)
+    trained = {} if cohort is None else _trained(settings, version, bundle, cohort, config)
     policy = policy_for(settings, bundle, policy_file)
     pattern = pattern_of(predictions, policy)
 
@@ -150,12 +150,19 @@ def _publish(
             settings.store.client().log_artifact(version.run_id, str(path), REPORT_FOLDER)
 
 
-def _trained(bundle: Bundle, cohort: Path, config: Path | None) -> dict[str, pd.DataFrame]:
+def _trained(
+    settings: Settings, version: ModelVersion, bundle: Bundle, cohort: Path, config: Path | None
+) -> dict[str, pd.DataFrame]:
     from features.cohort import read_cohort
-    from rehabcast.commands.learning.training import parameters_of
+    from rehabcast.auditing.retraining import parameters_of_version
+    from training.fitting.config import read_config
     from training.fitting.variants import configurations, train_variants
 
-    parameters = parameters_of(config, bundle.manifest.seed)
+    parameters = (
+        parameters_of_version(settings, version, bundle.manifest.config_digest)
+        if config is None
+        else read_config(config)
+    )
     steps = parameters.folds * len(configurations(parameters))
     with progress("Training variants", steps) as advance:
         return train_variants(read_cohort(cohort), bundle, parameters, advance=advance)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -68,6 +67,7 @@ def map_(
     written or shown: ranges, and labels, that fewer than 11 people have are left out.
     """
     from contracts.naming.open_points import open_points
+    from contracts.naming.parsing import parsed_toml
     from features.mapping.answers import answered
     from features.mapping.proposal import propose_map
     from features.mapping.writing import map_text
@@ -86,7 +86,7 @@ def map_(
     text = map_text(proposal, output.name)
     with output.open("x", encoding="utf-8") as stream:
         stream.write(text)
-    count = len(open_points(tomllib.loads(text), LITERAL))
+    count = len(open_points(parsed_toml(text), LITERAL))
     written = MapWritten(map=output, open_points=count, proposal=proposal)
     emit(written, _summary(written), as_json=as_json)
 

@@ -65,10 +65,9 @@ def new(
     the important difference, why an attribute matters) is "?". No command uses the task until all
     of that is decided; `rehabcast task check` says what is open.
     """
-    import tomllib
-
     from contracts.cohort import CODE, NUMBER
     from contracts.naming.open_points import open_points
+    from contracts.naming.parsing import parsed_toml
     from features.cohort import read_cohort
     from training.proposals.cohort_facts import AGE, age_bands, task_facts
     from training.proposals.task_text import task_text
@@ -84,7 +83,7 @@ def new(
     text = task_text(facts, age_bands(ages) if AGE in facts.sensitive else (), output.name)
     with output.open("x", encoding="utf-8") as stream:
         stream.write(text)
-    count = len(open_points(tomllib.loads(text)))
+    count = len(open_points(parsed_toml(text)))
     written = TaskWritten(path=output, open_points=count, found=facts)
     emit(
         written,

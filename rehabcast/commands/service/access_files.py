@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -12,6 +11,7 @@ from typing import Annotated
 import typer
 
 from contracts.errors import ContractError
+from contracts.naming.parsing import parsed_json
 from rehabcast.settings import Settings
 from serving.access.access_file import AccessFile, CdsClientEntry, IssuerEntry, check_keys
 from serving.access.keys import usable_keys
@@ -43,7 +43,7 @@ def copy_public_keys(
     """
     try:
         content = given.read_text("utf-8")
-        usable = usable_keys(json.loads(content))
+        usable = usable_keys(parsed_json(content))
     except (OSError, ValueError) as error:
         raise ContractError(
             f"{given} cannot be read as a JWKS ({type(error).__name__})", "give a JWKS file"

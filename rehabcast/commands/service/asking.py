@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import httpx
+import msgspec
 import typer
 
-from contracts.errors import ServiceUnavailable
+from contracts.errors import ContractError, ServiceUnavailable
 from rehabcast.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
@@ -87,3 +88,21 @@ def request_instruments(
     given = {name: getattr(request, name) for name in InstrumentsRequest.__struct_fields__}
     with asking(address, token) as client:
         return client.instruments(InstrumentsRequest(**given))
+
+
+def require_pseudonym(subject: str) -> None:
+    """Refuse what the service knows nobody by, without saying it: it may be a name.
+
+    Raises
+    ------
+    ContractError
+        It is no pseudonym.
+    """
+    from serving.schemas import SubjectId
+
+    try:
+        msgspec.convert(subject, SubjectId)
+    except msgspec.ValidationError:
+        raise ContractError(
+            "--subject is no pseudonym", "use up to 64 letters, digits, - and _, and no name"
+        ) from None

@@ -174,14 +174,15 @@ def _readable_edition(made: Edition, files: tuple[Path, ...]) -> str:
 
 def _readable(result: MonitoringRun) -> Group:
     from audits.judging.wording import group_in_words
+    from audits.report.monthly.wording import e_value_in_words
 
     state = "in service" if result.in_service else "not in service"
     lines = [
         f"{result.model_version} ({state}), week {result.weeks}. People whose outcome was due:"
         f" {result.people_due}; of whom it came: {result.people_observed}.",
-        f"{result.tests} tests, mean e-value {result.mean_e:,.2f} (at most"
-        f" {result.largest_mean_e:,.2f}); a warning from {result.warns_at:g}, out of service from"
-        f" {result.suspends_at:g}.",
+        f"{result.tests} tests, mean e-value {e_value_in_words(result.mean_e)} (at most"
+        f" {e_value_in_words(result.largest_mean_e)}); a warning from {result.warns_at:g}, out of"
+        f" service from {result.suspends_at:g}.",
         f"{result.act}: {result.said}" + (" - done, see the ledger." if result.done else "."),
     ]
     lines += [f"No longer for {each.attribute}: {each.label}." for each in result.restricted]
@@ -191,9 +192,9 @@ def _readable(result: MonitoringRun) -> Group:
     for test in result.foremost:
         rule = test.rule if test.milestone is None else f"{test.rule} ({test.milestone})"
         who = group_in_words(test.attribute, test.group)
-        table.add_row(
-            rule, who, test.side, f"{test.e_value:,g}", f"{test.largest:,g}", f"{test.needed:,.0f}"
-        )  # fmt: skip
+        found = (test.e_value, test.largest)
+        told = ("not shown" if each is None else e_value_in_words(each) for each in found)
+        table.add_row(rule, who, test.side, *told, f"{test.needed:,.0f}")
     shift, when = result.shift, ""
     if shift.since_week is not None:
         when = f", seen in week {shift.since_week} (whether forecasts are right, outcomes tell)"
@@ -219,6 +220,7 @@ def _readable(result: MonitoringRun) -> Group:
 def _growth(growth: GrowthRun) -> Iterator[str | Table]:
     """Yield whom the scope may grow by; nothing where nobody is left out."""
     from audits.judging.wording import group_in_words
+    from audits.report.monthly.wording import e_value_in_words
 
     if growth.never:
         rules = ", ".join(growth.never)
@@ -230,7 +232,8 @@ def _growth(growth: GrowthRun) -> Iterator[str | Table]:
     for each in growth.groups:
         table.add_row(
             group_in_words(each.attribute, each.group), each.people,
-            "not shown" if each.e_value is None else f"{each.e_value:,g}", f"{each.needed:,.0f}",
-            each.slowest or "-", "-" if each.proposal is None else f"entry {each.proposal}",
+            "not shown" if each.e_value is None else e_value_in_words(each.e_value),
+            f"{each.needed:,.0f}", each.slowest or "-",
+            "-" if each.proposal is None else f"entry {each.proposal}",
         )  # fmt: skip
     yield table

@@ -74,6 +74,8 @@ def pairs_until(
 ) -> pd.DataFrame:
     """Return a prediction table of both versions, one row a person of each, as audits read it.
 
+    People are in the order in which they were due.
+
     A person counts once, by the first question that both answered with a forecast of the primary
     horizon (or of the first one after it), when its outcome is due and came: as where a version is
     followed alone (`serving.state.evidence.counting`).
@@ -110,16 +112,26 @@ def pairs_until(
                 first[question[:2]] = given, other
         known = known_outcomes(connection, first, task)
     name = f"{champion.model_version} beside {shadow.model_version}"
+    counted = sorted(
+        (
+            (due, person, horizon)
+            for person, (_, own) in first.items()
+            for horizon in [followed_horizon(own, task)]
+            if horizon is not None
+            for due in [due_on(own, horizon, grace_days)]
+            if due <= now
+        ),
+        key=lambda each: each[0],
+    )
     tables = []
     for place, model in ((1, CANDIDATE), (0, CHAMPION)):
-        due = []
-        for person, pair in first.items():
-            horizon = followed_horizon(pair[1], task)
-            if horizon is not None and due_on(pair[1], horizon, grace_days) <= now:
-                kept = [each for each in pair[place].horizons if each.day == horizon.day]
-                number = number_of(*person, name)
-                due.append((replace(pair[place], number=number, horizons=kept), [horizon]))
-        rows = monitoring_tables(due, known, task).predictions
+        due_of_side = []
+        for _, person, horizon in counted:
+            given = first[person][place]
+            kept = [each for each in given.horizons if each.day == horizon.day]
+            number = number_of(*person, name)
+            due_of_side.append((replace(given, number=number, horizons=kept), [horizon]))
+        rows = monitoring_tables(due_of_side, known, task).predictions
         tables.append(rows[rows[MODEL] == CANDIDATE].assign(**{MODEL: model}))
     return pd.concat(tables, ignore_index=True)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -11,8 +12,10 @@ from typing import Literal
 import sqlalchemy as sa
 
 from serving.monitoring.alert import Alert, Kind
+from serving.state.consent import WITHDRAWN
 from serving.state.tables import (
     alert_table,
+    consent_table,
     decision_table,
     entry_table,
     look_table,
@@ -21,12 +24,14 @@ from serving.state.tables import (
     subject_table,
     watch_table,
 )
-from serving.state.watch.caseload import KEY, alert_in, has_consent, not_hidden
+from serving.state.watch.caseload import KEY, alert_in, not_hidden
 from serving.state.watch.days import NO_DATE, day_on
 from stores.database import reading
 
 Shown = Literal["all", "alerts", "silent"]
 SILENT = (Kind.SILENCE.value, Kind.NOT_WORN.value)
+NO_ENTRY = -1
+"""Stands for the newest entry of a person of whom no value came: before every entry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +85,13 @@ def found_today(
 
 def _open_alerts(tenant: str, today: date) -> sa.Select[tuple[object, ...]]:
     alert, decision = alert_table.c, decision_table.c
-    same = sa.and_(*(alert[name] == decision[name] for name in KEY))
-    return (
-        sa.select(alert_table)
-        .select_from(alert_table.outerjoin(decision_table, same))
-        .where(alert.tenant == tenant, not_hidden(today))
-    )
+    same = (alert[name] == decision[name] for name in KEY)
+    shown = sa.select(not_hidden(today)).where(*same).correlate(alert_table).scalar_subquery()
+    return sa.select(alert_table).where(alert.tenant == tenant, sa.func.coalesce(shown, sa.true()))
+
+
+_Place = tuple[int, int, str]
+"""Where a patient stands: more urgent first, then whose newest entry is older, then by name."""
 
 
 def patients(
@@ -94,8 +100,8 @@ def patients(
 ) -> tuple[list[PatientRow], int]:  # fmt: skip
     """Return a page of patients, and how many there are in all.
 
-    First those with alerts, the most urgent first; then those whose newest value is oldest. Who has
-    withdrawn consent is left out.
+    First those with alerts, the most urgent first; then those whose newest value is oldest, from
+    whoever has none. Who has withdrawn consent is left out.
 
     Parameters
     ----------
@@ -108,38 +114,16 @@ def patients(
     alert, open_alerts = alert_table.c, _open_alerts(tenant, today)
     if shown == "silent":
         open_alerts = open_alerts.where(alert.kind.in_(SILENT))
-    alerts = open_alerts.subquery()
-    urgency = (
-        sa.select(alerts.c.subject, sa.func.max(alerts.c.urgency).label("urgency"))
-        .group_by(alerts.c.subject)
-        .subquery()
-    )
-    person, watch = subject_table.c, watch_table.c
-    theirs = sa.and_(watch.tenant == person.tenant, watch.subject == person.subject)
-    joined = (
-        subject_table.outerjoin(watch_table, theirs)
-        .outerjoin(urgency, urgency.c.subject == person.subject)
-        .outerjoin(entry_table, entry_table.c.sequence == watch.newest_entry)
-    )
-    where = [person.tenant == tenant, has_consent(subject_table)]
-    if shown != "all":
-        where.append(urgency.c.urgency.is_not(None))
-    if named:
-        where.append(person.subject.contains(named, autoescape=True))
-    columns = person.subject, person.enrolment_day, watch.onset_by, entry_table.c.time
-    query = (
-        sa.select(*columns)
-        .select_from(joined)
-        .where(*where)
-        .order_by(sa.func.coalesce(urgency.c.urgency, 0).desc(), watch.newest_entry, person.subject)
-        .limit(limit)
-        .offset(offset)
-    )
-    count = sa.select(sa.func.count()).select_from(joined).where(*where)
     with reading(engine) as connection:
-        rows = connection.execute(query).all()
-        total = connection.execute(count).scalar_one()
-        subjects = [row.subject for row in rows]
+        urgency = _urgency(connection, open_alerts)
+        places = [
+            place
+            for place in _places(connection, tenant, urgency, named)
+            if shown == "all" or place[2] in urgency
+        ]
+        people = heapq.nsmallest(offset + limit, places)[offset:]
+        subjects = [subject for _, _, subject in people]
+        enrolled, onsets, times = _dated(connection, tenant, people)
         found = connection.execute(
             open_alerts.where(alert.subject.in_(subjects)).order_by(
                 alert.urgency.desc(), alert.since_date, alert.kind
@@ -164,9 +148,58 @@ def patients(
         scores_of[subject][code].append((day, value))
     return [
         PatientRow(
-            subject=row.subject, enrolment_day=row.enrolment_day,
-            today=day_on(row.onset_by or NO_DATE, today), newest=row.time or "",
-            alerts=alerts_of[row.subject], scores=dict(scores_of[row.subject]),
+            subject=subject, enrolment_day=enrolled[subject],
+            today=day_on(onsets.get(subject, NO_DATE), today), newest=times.get(entry, ""),
+            alerts=alerts_of[subject], scores=dict(scores_of[subject]),
         )
-        for row in rows
-    ], total  # fmt: skip
+        for _, entry, subject in people
+    ], len(places)  # fmt: skip
+
+
+def _urgency(
+    connection: sa.Connection, open_alerts: sa.Select[tuple[object, ...]]
+) -> dict[str, int]:
+    """Return how urgent the most urgent alert of each person is."""
+    alert = alert_table.c
+    most = open_alerts.with_only_columns(alert.subject, sa.func.max(alert.urgency))
+    return dict(connection.execute(most.group_by(alert.subject)).all())
+
+
+def _places(
+    connection: sa.Connection, tenant: str, urgency: Mapping[str, int], named: str
+) -> Iterator[_Place]:
+    """Yield where each person stands who has not withdrawn consent.
+
+    Each table is read once, and people are found again by their identifier here: PostgreSQL plans
+    a join by what it knows of the tables, which is nothing of people who have just come. It then
+    compared everybody with everybody who had an alert.
+    """
+    person, watch, consent = subject_table.c, watch_table.c, consent_table.c
+    people = sa.select(person.subject).where(person.tenant == tenant)
+    if named:
+        people = people.where(person.subject.contains(named, autoescape=True))
+    against = consent.tenant == tenant, consent.state == WITHDRAWN
+    withdrawn = set(connection.execute(sa.select(consent.subject).where(*against)).scalars())
+    newest = sa.select(watch.subject, watch.newest_entry).where(watch.tenant == tenant)
+    entries = dict(connection.execute(newest).all())
+    for subject in connection.execute(people).scalars():
+        if subject not in withdrawn:
+            yield -urgency.get(subject, 0), entries.get(subject, NO_ENTRY), subject
+
+
+def _dated(
+    connection: sa.Connection, tenant: str, people: Sequence[_Place]
+) -> tuple[dict[str, int], dict[str, str], dict[int, str]]:
+    """Return days of enrolment and dates of onset by subject, and when newest entries came."""
+    person, watch, entry = subject_table.c, watch_table.c, entry_table.c
+    subjects, numbers = [place[2] for place in people], [place[1] for place in people]
+    enrolled = sa.select(person.subject, person.enrolment_day)
+    enrolled = enrolled.where(person.tenant == tenant, person.subject.in_(subjects))
+    onsets = sa.select(watch.subject, watch.onset_by)
+    onsets = onsets.where(watch.tenant == tenant, watch.subject.in_(subjects))
+    came = sa.select(entry.sequence, entry.time).where(entry.sequence.in_(numbers))
+    return (
+        dict(connection.execute(enrolled).all()),
+        dict(connection.execute(onsets).all()),
+        dict(connection.execute(came).all()),
+    )

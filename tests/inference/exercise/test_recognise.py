@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,13 @@ def test_sets_are_found_recognised_and_counted(
     assert found.simulated
     assert found.recorded is not None
     assert (found.recorded[0].end - found.recorded[0].start).total_seconds() == recording.seconds
+
+
+def test_simulated_recordings_are_no_deeds_whatever_recognises_them(model: Recogniser) -> None:
+    of_people = replace(model, simulated=False)
+    for simulated in (True, False):
+        found = recognise([day(9)], "right", of_people, simulated=simulated).file
+        assert found.simulated == simulated
 
 
 def test_a_watch_turned_round_changes_nothing(model: Recogniser) -> None:

@@ -28,7 +28,7 @@ from rehabcast.auditing.retraining import (
     Line,
     line_of,
     outside_of,
-    parameters_of_champion,
+    parameters_of_version,
     require_within_plan,
 )
 from rehabcast.commands.changes.retrain import next_steps
@@ -83,7 +83,7 @@ def champion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retraining]:
                     identities=identities,
                 )  # fmt: skip
             line = line_of(settings, ledger, "arm")
-        own = parameters_of_champion(settings, line)
+        own = parameters_of_version(settings, line.version, line.bundle.manifest.config_digest)
         write_simulated(folder / "cohort", subjects=110, seed=3, scenario=Scenario())
         yield Retraining(
             line=line, cohort=read_cohort(folder / "cohort"), task=line.bundle.task,

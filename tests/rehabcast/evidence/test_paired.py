@@ -9,21 +9,25 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from audits.ledger.signing import make_key
 from audits.sequential.in_service import ServedPairs
 from contracts.changes.comparison import ServedComparison
 from contracts.errors import ContractError, IntegrityError
 from contracts.observation import Observation
-from contracts.predictions import CANDIDATE, MODEL
+from contracts.predictions import CANDIDATE, MODEL, SUBJECT
 from contracts.task import Task
 from inference.bundle import Bundle
 from rehabcast.auditing.planned_changes import planned_line
 from rehabcast.auditing.served_pairs import METADATA, open_pairs, write_pairs
 from rehabcast.auditing.signed_tables import read_stated
 from rehabcast.commands.service import monitor
+from rehabcast.evidence.paired import told
 from rehabcast.identity import open_ledger
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import open_bundle
@@ -106,6 +110,8 @@ def test_a_shadow_is_compared_person_by_person_and_its_table_counts_beside_that_
     # Ten people are few; who is left would tell of them.
     for group in ("female", "male"):
         assert by["mean absolute error", "sex", group]["difference"] is None
+    # Of an attribute with everyone in one group nothing is said a second time.
+    assert {d["attribute"] for d in record["differences"]} == {"everyone", "sex"}
     assert record["criteria"] == []
 
     bundle = open_bundle(Settings(), find(Settings().store, "arm/2"))
@@ -133,3 +139,24 @@ def refuses_what_is_of_another(file: Path, bundle: Bundle, pairs: ServedPairs) -
     pd.read_parquet(file).head(20).to_parquet(file)
     with pytest.raises(IntegrityError):
         read_stated(settings, file, ServedComparison, METADATA, NOT)
+
+
+@pytest.mark.property
+@given(
+    is_in_N=st.lists(st.booleans(), max_size=60).map(np.array),
+    seed=st.integers(0, 99),
+)
+def test_a_difference_told_again_is_of_the_same_people_or_of_eleven_more(
+    is_in_N: np.ndarray, seed: int
+) -> None:
+    due = np.random.default_rng(seed).permutation(len(is_in_N))
+    before: set[int] = set()
+    for looked_at in range(len(due) + 1):
+        own = pd.DataFrame({SUBJECT: due[:looked_at]})
+        people = np.sort(due[:looked_at])
+        in_group_N = is_in_N[people].astype(bool)
+        now = set(people[told(people, in_group_N, own)].tolist())
+        assert before <= now
+        assert len(now - before) in {0, 11}
+        assert len(now) > in_group_N.sum() - 11
+        before = now

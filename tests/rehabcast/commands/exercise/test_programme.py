@@ -229,6 +229,18 @@ def test_days_are_sent_as_observations_and_never_those_that_nobody_did(
     late = line("send", "real.json", *words[:-1], "2026-03-10")
     said = "the first value is of 2026-03-02, before the onset on 2026-03-10"
     assert (late.code, said in late.text, "observations" in late.text) == (3, True, False)
+    long_ago = line("send", "real.json", *words[:-1], "1900-01-01")
+    assert (long_ago.code, "longer ago than a record can hold" in long_ago.text) == (3, True)
+
+
+@pytest.mark.parametrize("subject", ["", "Jane Roe", "P1\n", "P" * 65, "Ünsal"])
+def test_a_name_is_no_pseudonym_and_is_not_repeated(line: Line, subject: str) -> None:
+    words = ("--programme", "programme.toml", "--onset", "2026-02-28", "--subject", subject)
+    said = line("send", "sets.json", *words)
+    assert said.code == 3
+    assert said.text == (
+        "rehabcast: --subject is no pseudonym: use up to 64 letters, digits, - and _, and no name\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from contracts.exercise.recogniser_audit import (
     audit_path,
     write_recogniser_audit,
 )
+from inference.exercise.recogniser import read_recogniser
 from rehabcast.main import _refusal, app
 from tests.simulated_motion import SHAPES, day, labelled, movement
 
@@ -47,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a map, sets to learn from, a recogniser of them, and a day of another person."""
     folder = tmp_path_factory.mktemp("recordings")
     (folder / "map.toml").write_text(
-        "".join(
+        "simulated = true\n" + "".join(
             SIGNALS.format(side=side, quantity=quantity, columns=json.dumps(columns), unit=unit)
             for side in ("left", "right")
             for quantity, columns, unit in (
@@ -67,7 +68,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert made["exercises"] == sorted(SHAPES)
     assert (made["people"], made["sets"]) == (5, 15)
     audit = RecogniserAudit(
-        model_version=made["version"], people=5, sets=15, simulated=False, groups=()
+        model_version=made["version"], people=5, sets=15, simulated=True, groups=()
     )
     write_recogniser_audit(audit_path(folder / "m"), audit)
     return folder
@@ -98,6 +99,8 @@ def test_a_day_becomes_sets(folder: Path) -> None:
     assert (done["sets"], done["unknown"], done["repetitions"]) == (3, 0, 24)
     written = json.loads((folder / "s.json").read_text())
     assert [each["exercise"] for each in written["sets"]] == list(SHAPES)
+    assert (done["simulated"], written["simulated"]) == (True, True)
+    assert read_recogniser(folder / "m").simulated, "as the map of what it learned from says"
     assert written["sets"][0]["start"].startswith("2026-03-02T10:00:")
 
 

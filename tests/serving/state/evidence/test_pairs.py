@@ -160,3 +160,10 @@ def test_the_answer_of_a_refusal_is_no_pair(store: Store, task: Task) -> None:
     append(store, [msgspec.structs.replace(given, output=json.dumps(refused)), other])
     observed(store, task, "P", primary(task), 30.0)
     assert pairs(store, task).empty
+
+
+def test_rows_are_in_the_order_in_which_people_were_due(store: Store, task: Task) -> None:
+    for n in (2, 0, 1):
+        append(store, asked(task, n, f"P-{n}", BEGAN + timedelta(days=n), {ONE: 30.0, OTHER: 31.0}))
+        observed(store, task, f"P-{n}", primary(task), 30.0 + n)
+    assert pairs(store, task)[TRUTH].tolist() == [30.0, 31.0, 32.0] * 2
