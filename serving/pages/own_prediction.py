@@ -51,8 +51,9 @@ def ask(
 
 def is_due(visit: Visit, snapshot: Snapshot, day: int | None, made: Sequence[Prediction]) -> bool:
     """Whether this clinician has yet to predict an instrument that is shown only after that."""
-    asked = visit.runtime.predict_first and not _is_made_today(visit, made)
-    return asked and bool(_weeks_ahead(snapshot, day))
+    # A model that was withdrawn has no forecast to wait for.
+    asked = visit.runtime.predict_first and snapshot.withdrawn is None
+    return asked and not _is_made_today(visit, made) and bool(_weeks_ahead(snapshot, day))
 
 
 def prediction_fields(visit: Visit) -> list[Field]:

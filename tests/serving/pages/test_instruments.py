@@ -113,6 +113,10 @@ def test_no_forecast_is_shown_beside_before_its_reader_has_predicted_it(
     said = text_of(walker.send(f"{P}/prediction", form, on=P).text)
     assert "It is shown once you have made your own prediction of it" in said
     assert {each["instrument_code"] for each in on_record(runtime)} == {ARM}
+    # Of a model that was withdrawn there is nothing to predict first.
+    two["walking"] = Fixed(replace(two["walking"].current, withdrawn=Fault("it was revoked", "")))
+    following(walker, runtime, Champions(two), predict_first=True)
+    assert "it was revoked" in text_of(walker.open(f"{P}?without=1"))
 
 
 def test_a_service_of_one_model_has_nothing_beside(browser: Browser, a_course: Any) -> None:
