@@ -10,6 +10,7 @@ from typing import cast
 from contracts.errors import ContractError, Problem, SourceUnreadable
 from contracts.exercise import Side
 from features.exercise.motion import Motion, motions
+from features.exercise.units import require_declared_unit
 from features.importing.import_map import ImportMap
 from features.measurements.placements import SIDES
 from features.recording import Quantity, Reading, Signal
@@ -36,7 +37,8 @@ def read_recording(path: Path, declared: ImportMap) -> Recording:
     Raises
     ------
     ContractError
-        It can't be read, is not declared, is of no wrist or of several, or its clock goes back.
+        It can't be read, is not declared or not in the unit declared, is of no wrist or of several,
+        or its clock goes back.
     """
     placements, pieces, dropped = _read(path, declared)
     return Recording(
@@ -90,6 +92,7 @@ def _read(
 
     try:
         pieces = motions(parts())
+        require_declared_unit(pieces)
     except SourceUnreadable:
         raise
     except ContractError as error:

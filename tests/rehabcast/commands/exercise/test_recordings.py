@@ -212,6 +212,18 @@ def test_a_trunk_of_another_day_or_place_or_without_a_gyroscope_is_refused(trunk
     assert "it has no rotation" in refused(arm + "".join(f"[[signals]]{part}" for part in blind))
 
 
+@pytest.mark.parametrize("instead", ["m/s2", "mg"])
+def test_another_unit_than_was_recorded_is_refused(folder: Path, instead: str) -> None:
+    written = (folder / "map.toml").read_text()
+    (folder / "map.toml").write_text(written.replace('"g"', f'"{instead}"'))
+    try:
+        refused = run(folder, "recognise", "right_day.csv", "--recogniser", "m", "--output", "u")
+    finally:
+        (folder / "map.toml").write_text(written)
+    assert "right_day.csv: the median of its acceleration is" in refused["refused"]
+    assert "correct the unit" in refused["refused"]
+
+
 def test_what_is_not_prescribed_is_unknown(folder: Path) -> None:
     programme(folder, 'name = "Raise"')
     done = run(folder, "recognise", "right_day.csv", "--recogniser", "m", "--output", "s.json",
