@@ -25,6 +25,7 @@ from serving.http.examples import RECORD
 from serving.http.middleware import RequestMiddleware
 from serving.http.refusals import RequestRefused
 from serving.http.shutdown import Shutdown
+from serving.state.champions import Champions
 from tests.conftest import ROOT
 from tests.refusals import same_as_kept
 from tests.serving.dates import HOOK
@@ -62,14 +63,13 @@ class Service:
 
     def __init__(self) -> None:
         self.beyond, self.shutdown, self.faults = Beyond(), Shutdown(), list[Fault]()
+        served = SimpleNamespace(served=SimpleNamespace(bundle=SimpleNamespace(task=TASK)))
         self.runtime: Any = SimpleNamespace(
             shadow=None,
             proxies=(),
             access=Access(audience="https://here", development_token=TOKEN),
             store=SimpleNamespace(use_once=None),
-            champions=SimpleNamespace(
-                current=[SimpleNamespace(served=SimpleNamespace(bundle=SimpleNamespace(task=TASK)))]
-            ),
+            champions=Champions({"arm": SimpleNamespace(current=served)}),  # type: ignore[dict-item]
             problems=lambda: self.faults,
         )
         self.app: Any = RequestMiddleware(self.beyond, lambda: self.runtime, self.shutdown)
