@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from audits.judging.further.compared import inside
 from audits.judging.policy import Policy, Rule
 from audits.measure.disparity import Scope as RuleScope
 from audits.measure.disparity import Statistic
@@ -242,19 +243,9 @@ def _of_groups(policy: Policy) -> Iterator[Rule]:
 
 
 def _inside(follow_up: pd.DataFrame, scope: Scope) -> NDArray[np.bool_]:
-    names = [each.attribute for each in scope.attributes if GROUP + each.attribute in follow_up]
     # Patterns of a course are no columns of these tables.
-    people = scope.model_copy(
-        update={"attributes": tuple(a for a in scope.attributes if a.attribute in names)}
-    )
-    labels = follow_up[[GROUP + name for name in names]].astype(str)
-    return np.array(
-        [
-            not people.outside(dict(zip(names, row, strict=True)))
-            for row in labels.itertuples(index=False, name=None)
-        ],
-        dtype=np.bool_,
-    )
+    named = tuple(a for a in scope.attributes if GROUP + a.attribute in follow_up)
+    return inside(follow_up, scope.model_copy(update={"attributes": named})).to_numpy()
 
 
 def _due(sums: Mapping[str, object], group: GroupName) -> int:

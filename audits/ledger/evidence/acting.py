@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from audits.ledger.evidence.once import append_once
 from audits.ledger.evidence.restrictions import Restricted, restrictions
 from audits.ledger.identity import TRIAL, Identities
 from audits.ledger.promotions import current_champion, replace_champion
@@ -22,9 +23,7 @@ from audits.ledger.trail import (
     RESTRICTION,
     SUSPENSION,
     WARNING,
-    append,
     entries,
-    entries_of,
     utc,
 )
 from contracts.errors import EvidenceMissing, PromotionRefused
@@ -119,19 +118,10 @@ def warn(
         What it is about; each is recorded once.
     """
     details = {"what": what, "promoted_at": utc(champion.promoted_at), "evidence": dict(evidence)}
-
-    def action(connection: sa.Connection) -> bool:
-        for entry in entries_of(connection, kind=WARNING, about=champion.model_version):
-            earlier = entry.details()
-            if all(earlier[name] == details[name] for name in ("what", "promoted_at")):
-                return False
-        append(
-            connection, kind=WARNING, about=champion.model_version, actor=actor, now=now,
-            details=details, identify=identities.offered(actor),
-        )  # fmt: skip
-        return True
-
-    return write(engine, action)
+    return append_once(
+        engine, champion, WARNING, details, ("what", "promoted_at"),
+        actor=actor, now=now, identities=identities,
+    )  # fmt: skip
 
 
 def restricted_now(engine: sa.Engine, champion: Champion) -> tuple[Restricted, ...]:

@@ -13,15 +13,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from audits.ledger.evidence.once import append_once
 from audits.ledger.evidence.restrictions import restricted_in
 from audits.ledger.identity import TRIAL, Identities
 from audits.ledger.records import Champion
-from audits.ledger.trail import ENDS, PROPOSAL, RESTRICTION, Entry, append, entries_of, utc
+from audits.ledger.trail import ENDS, PROPOSAL, RESTRICTION, Entry, utc
 from contracts.errors import EvidenceMissing
 from contracts.groups import GroupName
 from contracts.naming.model_version import version_key
 from contracts.verdict import ShownInService
-from stores.database import write
 
 LOOK = "`rehabcast ledger show` lists the proposals; `rehabcast monitor run` makes them"
 
@@ -59,20 +59,10 @@ def propose(
         "policy_digest": champion.policy_digest,
         "evidence": dict(evidence),
     }
-    once = ("attribute", "label", "promoted_at")
-
-    def action(connection: sa.Connection) -> bool:
-        for entry in entries_of(connection, kind=PROPOSAL, about=champion.model_version):
-            earlier = entry.details()
-            if all(earlier[name] == details[name] for name in once):
-                return False
-        append(
-            connection, kind=PROPOSAL, about=champion.model_version, actor=actor, now=now,
-            details=details, identify=identities.offered(actor),
-        )  # fmt: skip
-        return True
-
-    return write(engine, action)
+    return append_once(
+        engine, champion, PROPOSAL, details, ("attribute", "label", "promoted_at"),
+        actor=actor, now=now, identities=identities,
+    )  # fmt: skip
 
 
 def proposed_since(trail: Iterable[Entry], champion: Champion) -> dict[GroupName, Entry]:
