@@ -24,6 +24,8 @@ ABOUT = {
     "act": "0 none, 1 warning, 2 restriction, 3 suspension.",
     "shift_mean_e_value": "Mean e-value that people come otherwise.",
     "shift_warning": "1 once people came otherwise than before.",
+    "early_warning": "1 where outcomes of earlier horizons begin to speak against a rule.",
+    "early_share": "Largest e-value of an early test that is told, of what it needs to warn.",
     "groups_left_out": "Groups that the audit left out and that are followed.",
     "groups_proposed": "Those of them that were proposed to people.",
     "in_service": "1 while the version is in service.",
@@ -55,6 +57,10 @@ def numbers_of(result: MonitoringRun) -> dict[str, float]:
         "act": LEVELS[result.act],
         "shift_mean_e_value": result.shift.mean_e,
         "shift_warning": int(result.shift.warns),
+        "early_warning": int(result.early.warns),
+        "early_share": max(
+            ((each.largest or 0.0) / each.needed for each in result.early.foremost), default=0.0
+        ),
         "groups_left_out": len(result.growth.groups),
         "groups_proposed": sum(each.proposal is not None for each in result.growth.groups),
         "in_service": int(result.in_service),
