@@ -79,9 +79,10 @@ def retrain(
 ) -> None:
     """Train the champion's recipe on a cohort, within what the change plan says may alter."""
     if without is not None:
+        from features.cohort import read_cohort
         from rehabcast.auditing.overlap import require_without
 
-        require_without([cohort, *([] if pretrain_on is None else [pretrain_on])], without)
+        require_without(map(read_cohort, filter(None, (cohort, pretrain_on))), without)
     try:
         result = run_retraining(model, cohort, task, config, pretrain_on, seed)
     except KeyboardInterrupt:
