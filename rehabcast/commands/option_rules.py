@@ -71,7 +71,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
 class CheckedCommand(TyperCommand):
     """A command that refuses options which are of no use as the others are."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the command, if every option that was given is of use."""
         require_use(ctx)
         return super().invoke(ctx)
@@ -114,7 +114,7 @@ def require_use(ctx: typer.Context) -> None:
             )
 
 
-def words_of(ctx: typer.Context) -> str:
+def words_of(ctx: Any) -> str:
     """Return the words that name a command, without the program's own."""
     names = []
     while ctx.parent is not None:
