@@ -198,7 +198,12 @@ def test_a_model_that_is_right_is_left_alone_and_its_table_is_one_that_an_audit_
     # Whatever a run does or says to people has a rule; evidence that grows and who waits have none.
     assert {name.partition("{")[0] for name in numbers} - named == {
         f"rehabcast_evidence_{name}"
-        for name in ("mean_e_value", "largest_mean_e_value", "shift_mean_e_value", "groups_left_out")
+        for name in (
+            "mean_e_value",
+            "largest_mean_e_value",
+            "shift_mean_e_value",
+            "groups_left_out",
+        )
     }
     assert (found["act"], found["done"]) == ("none", False)
     assert (home.parent / "table.parquet.sig").exists()
