@@ -8,6 +8,7 @@ from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 from audits.disclosure.over_time import last_shown, shown
 from audits.judging.wording import group_in_words
@@ -146,13 +147,16 @@ def edition_of(
 def write_edition(edition: Edition, folder: Path) -> tuple[Path, ...]:
     """Write JSON, page, PDF and picture into a folder; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    figures: tuple[Figure, ...] = draw(edition, folder)
-    document = monthly_edition(edition, figures)
-    files = [folder / name for name in (JSON_FILE, HTML_FILE, PDF_FILE)]
-    files[0].write_text(edition.model_dump_json(indent=2) + "\n", "utf-8")
-    files[1].write_text(to_html(document, folder), "utf-8")
-    files[2].write_bytes(to_pdf(document, folder))
-    return (*files, *(folder / figure.file for figure in figures))
+    # All of them are made before the first takes the place of an earlier one.
+    with TemporaryDirectory(prefix=".", dir=folder) as made:
+        drafts = Path(made)
+        figures: tuple[Figure, ...] = draw(edition, drafts)
+        document = monthly_edition(edition, figures)
+        (drafts / JSON_FILE).write_text(edition.model_dump_json(indent=2) + "\n", "utf-8")
+        (drafts / HTML_FILE).write_text(to_html(document, drafts), "utf-8")
+        (drafts / PDF_FILE).write_bytes(to_pdf(document, drafts))
+        names = (JSON_FILE, HTML_FILE, PDF_FILE, *(figure.file for figure in figures))
+        return tuple((drafts / name).replace(folder / name) for name in names)
 
 
 def _went(store: Store, version: Watched, month: Month) -> Courses:

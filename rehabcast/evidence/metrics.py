@@ -6,14 +6,13 @@ it. No group is named: an e-value of few people tells of them.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 from audits.sequential.state import Act
 from rehabcast.evidence.running import MonitoringRun
+from stores.private_files import written_whole
 
 LEVELS = {str(act): number for number, act in enumerate(Act)}
 """0 for nothing, 1 for a warning, 2 for a restriction, 3 for a suspension."""
@@ -41,12 +40,10 @@ def as_metrics(result: MonitoringRun, now: datetime) -> str:
 
 def write_metrics(result: MonitoringRun, file: Path, now: datetime) -> None:
     """Write a run's numbers, whole or not at all: a collector may read at any moment."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as written:
-        written.write(as_metrics(result, now))
-    # The collector is another user; nothing in it is about a person.
-    Path(name).chmod(0o644)
-    Path(name).replace(file)
+    with written_whole(file) as draft:
+        draft.write_text(as_metrics(result, now), "utf-8")
+        # The collector is another user; nothing in it is about a person.
+        draft.chmod(0o644)
 
 
 def numbers_of(result: MonitoringRun) -> dict[str, float]:
