@@ -19,15 +19,27 @@ import torch
 from torch import Tensor, nn
 
 from contracts.sequences import SequenceBatch
-from training.models.layers.recovery_curves import RecoveryCurves, level, score_log_likelihood
+from training.models.layers.recovery_curves import (
+    RATE,
+    START,
+    RecoveryCurves,
+    level,
+    score_log_likelihood,
+)
 
-STEPS = 150
+STEPS, STEPS_FROM_PEOPLE = 150, 75
+"""From anywhere, and from where people are: there more would fit the curves to these few people,
+and leave too little to noise."""
+
 PACE = 0.05
 """Of Adam: by so much a logit or a logarithm may change in a step."""
 
 PULL = 0.5
 """Weight of staying where it starts, as if each parameter had been seen once with an SD of 1: what
 few people say nothing about stays as it was."""
+
+NOT_AT_AN_END = (0.02, 0.98)
+"""A mean share of the scale, or of what is missing, whose logit is no more than four SD away."""
 
 MOST_PAIRS = 512
 """Some hundred people tell five groups; more would only take longer."""
@@ -99,6 +111,11 @@ class Different:
 def fit_population(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores) -> None:
     """Set groups, shares and noise so that the scores of people are as likely as they can be.
 
+    First the groups move to the part of the scale where people are. From all over the scale most
+    curves would be left where nobody is: of walking speed, whose scale ends at three times what
+    patients reach, nine tenths of the share came to the one group that regains least, a fifth of
+    the curves.
+
     Parameters
     ----------
     curves, log_noise
@@ -106,6 +123,7 @@ def fit_population(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scor
     scores
         Before each origin and after it.
     """
+    steps = STEPS_FROM_PEOPLE if _move_to_people(curves, scores) else STEPS
     groups = [curves.mean_G3, curves.log_spread_G3, curves.share_logit_G, log_noise]
     different = Different.among(scores, scores.count > 0)
     nothing_BP = torch.zeros(len(scores.count), len(curves.group_P))
@@ -115,7 +133,29 @@ def fit_population(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scor
         evidence_BP = _evidence(nothing_BP, curves, own_UP, log_noise, different)
         return _log_likelihood(evidence_BP, curves.log_weight())
 
-    _ascend(groups, log_likelihood, scores)
+    _ascend(groups, log_likelihood, scores, steps)
+
+
+def _move_to_people(curves: RecoveryCurves, scores: Scores) -> bool:
+    """Move all groups alike to the mean start, and mean share regained, of people seen twice.
+
+    False where nobody was.
+    """
+    seen_BW = scores.count > 0
+    twice_B = seen_BW.sum(dim=1) > 1
+    if not twice_B.any():
+        return False
+    share_BW, onset_BW, seen_BW = (x[twice_B] for x in (scores.share, scores.onset, seen_BW))
+    first_B1 = onset_BW.masked_fill(~seen_BW, torch.inf).argmin(dim=1, keepdim=True)
+    last_B1 = onset_BW.masked_fill(~seen_BW, -torch.inf).argmax(dim=1, keepdim=True)
+    start, end = (
+        share_BW.gather(1, at_B1).mean().clamp(*NOT_AT_AN_END) for at_B1 in (first_B1, last_B1)
+    )
+    regained = ((end - start) / (1 - start)).clamp(*NOT_AT_AN_END)
+    with torch.no_grad():
+        curves.mean_G3[:, START] += torch.logit(start)
+        curves.mean_G3[:, RATE] += torch.logit(regained)
+    return True
 
 
 def fit_gain(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores) -> None:
@@ -143,7 +183,7 @@ def fit_gain(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores) ->
     def log_likelihood() -> Tensor:
         return _log_likelihood(_evidence(known_BP, curves, later_UP, noise, later), log_share_P)
 
-    _ascend(curves.gain_parameters(), log_likelihood, scores)
+    _ascend(curves.gain_parameters(), log_likelihood, scores, STEPS)
 
 
 def _evidence(
@@ -167,7 +207,10 @@ def _log_likelihood(evidence_BP: Tensor, log_share_P: Tensor) -> Tensor:
 
 
 def _ascend(
-    fitted: list[nn.Parameter], log_likelihood: Callable[[], Tensor], scores: Scores
+    fitted: list[nn.Parameter],
+    log_likelihood: Callable[[], Tensor],
+    scores: Scores,
+    steps: int,
 ) -> None:
     """Move some parameters to where the scores are most likely; nowhere without any."""
     if not scores.count.any():
@@ -175,7 +218,7 @@ def _ascend(
     before = [parameter.detach().clone() for parameter in fitted]
     adam = torch.optim.Adam(fitted, lr=PACE)
     with torch.enable_grad():
-        for _ in range(STEPS):
+        for _ in range(steps):
             adam.zero_grad()
             pulled = sum(
                 ((parameter - start) ** 2).sum()

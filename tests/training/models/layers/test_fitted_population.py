@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -47,6 +48,11 @@ def planted(regained: float, noise: float) -> Scores:
     level_BW = start_B1 + regained * (1 - start_B1) * (1 - torch.exp(-DAY_W / 60))
     share_BW = (level_BW + noise * torch.randn_like(level_BW)).clamp(0.01, 0.99)
     return on_days(share_BW, DAY_W, DAY_W - DAY_W[0])
+
+
+def on_part_of(scores: Scores, share: float) -> Scores:
+    """Return the scores on a scale of which these people reach only such a share."""
+    return replace(scores, share=share * scores.share)
 
 
 def long_after(gain: float) -> Scores:
@@ -129,11 +135,14 @@ def test_it_is_fitted_to_all_scores_of_everybody(
     published: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Scores are counted once where they are alike: the likelihood is that of every one."""
-    monkeypatch.setattr(fitted_population, "STEPS", 3)
     scores = with_gaps(planted(0.5, 0.1))
     assert (scores.enrolled[scores.count > 0] <= 0).any()
-    curves, log_noise = fit(scores, published=published)
-    plain, noise = fresh(shipped_prior("stroke-upper-limb") if published else FLAT)
+    each: list[tuple[RecoveryCurves, nn.Parameter]] = []
+    for steps in (0, 3):
+        for name in ("STEPS", "STEPS_FROM_PEOPLE"):
+            monkeypatch.setattr(fitted_population, name, steps)
+        each.append(fit(scores, published=published))
+    (plain, noise), (curves, log_noise) = each
     groups = [plain.mean_G3, plain.log_spread_G3, plain.share_logit_G, noise]
     for fitted in ([] if published else [groups]) + [plain.gain_parameters()]:
         start = [parameter.detach().clone() for parameter in fitted]
@@ -151,6 +160,19 @@ def test_it_is_fitted_to_all_scores_of_everybody(
         [*curves.parameters(), log_noise], [*plain.parameters(), noise], strict=True
     ):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("reached", [0.3, 0.6, 1.0])
+def test_the_curves_are_where_people_are_whatever_part_of_the_scale_they_reach(
+    reached: float,
+) -> None:
+    """Walking speed has a scale that ends at three times what patients reach."""
+    scores = on_part_of(planted(0.3, 0.02), reached)
+    curves, _ = fit(part(scores, people=EVEN))
+    level_P = levels(curves, part(scores, people=slice(0, 1), columns=slice(-1, None)))[0, 0]
+    others_B = scores.share[ODD, -1]
+    near_P = (level_P > others_B.min() - 0.05) & (level_P < others_B.max() + 0.05)
+    assert near_P.float().mean() > 0.6
 
 
 def test_without_any_score_nothing_changes() -> None:
