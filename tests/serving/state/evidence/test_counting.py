@@ -341,7 +341,13 @@ def test_a_week_costs_no_more_however_many_were_counted_before(tmp_path: Path, t
 
 
 def test_python_collects_again_after_counting_also_where_it_failed() -> None:
-    with pytest.raises(ZeroDivisionError), uncollected():
-        assert not gc.isenabled()
+    during: list[bool] = []
+
+    def fails() -> None:
+        during.append(gc.isenabled())
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), uncollected():
+        fails()
+    assert during == [False]
     assert gc.isenabled()
