@@ -5,6 +5,9 @@ most likely together. Of a published one that is what is gained after enrolment,
 in which every course is as likely as any other, all of it. Without it a network would have to
 unlearn, by some tens of small batches, that people regain half of what they miss.
 
+A score alone cannot tell a course from noise. Of people with a yes or no each all of it was called
+noise, more than a network could unlearn, so it is fitted only where enough have two scores.
+
 Letters: B pairs, W windows of past days and horizons, H horizons, P curves.
 """
 
@@ -27,6 +30,9 @@ PACE = 0.05
 PULL = 0.5
 """Weight of staying where it starts, as if each parameter had been seen once with an SD of 1: what
 few people say nothing about stays as it was."""
+
+FEWEST_COURSES = 10
+"""With fewer pairs that have two scores nothing is fitted."""
 
 MOST_PAIRS = 512
 """Some hundred people tell five groups; more would only take longer."""
@@ -115,8 +121,9 @@ def _log_likelihood(
 def _ascend(
     fitted: list[nn.Parameter], log_likelihood: Callable[[], Tensor], scores: Scores
 ) -> None:
-    """Move some parameters to where the scores are most likely; nowhere without any."""
-    if not scores.count.any():
+    """Move some parameters to where the scores are most likely; nowhere without courses."""
+    courses = ((scores.count > 0).sum(dim=1) >= 2).sum()
+    if courses < FEWEST_COURSES:
         return
     before = [parameter.detach().clone() for parameter in fitted]
     adam = torch.optim.Adam(fitted, lr=PACE)
