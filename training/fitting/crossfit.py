@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.bundle import Judging
+from contracts.bundle import Joined, Judging
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.calibration import Calibration, learn_calibration
@@ -172,13 +172,18 @@ def crossfit(
         out_of_fold_given_BH=given_BH,
         by_people_BH=by_people_BH,
         by_people_H=share_by_people(by_people_BH, out_of_fold_BHQ, given_BH),
-        judging=Judging(
-            folds=config.folds,
-            members=len(members),
-            members_unseen=config.folds - 1,
-            joined=joined,
-        ),
+        judging=judging_of(config, joined),
         curves={fit.folder.name: learning_curve(fit.folder) for fit in fits},
+    )
+
+
+def judging_of(config: TrainingConfig, joined: Joined) -> Judging:
+    """Return how the forecasts are made that an audit judges a cross-fit by."""
+    return Judging(
+        folds=config.folds,
+        members=networks_of(config),
+        members_unseen=config.folds - 1,
+        joined=joined,
     )
 
 
