@@ -206,7 +206,7 @@ def export(subject: Subject, tenant: Tenant, output: Path, as_json: AsJson = Fal
 
     settings = Settings()
     # Before anything is on record as handed out.
-    _make_private(output)
+    make_private(output)
     try:
         with opened(settings) as store:
             found = export_person(
@@ -219,7 +219,8 @@ def export(subject: Subject, tenant: Tenant, output: Path, as_json: AsJson = Fal
     emit({"entries": len(found)}, f"{len(found)} entries written.", as_json=as_json)
 
 
-def _make_private(file: Path) -> None:
+def make_private(file: Path) -> None:
+    """Make an empty file that only its owner can read; refuse one that is there."""
     try:
         file.touch(mode=0o600, exist_ok=False)
     except FileExistsError:
