@@ -90,6 +90,8 @@ class People:
         Deployment and week of coming, as one number: `deployment * WEEKS + week`.
     observed_N
         Whether the outcome came.
+    late_weeks
+        In which week after coming an outcome counts.
     """
 
     deployments: int
@@ -97,6 +99,7 @@ class People:
     label_N: Mapping[str, NDArray[np.object_]]
     value_N: Mapping[str, Array] = field(repr=False)
     observed_N: NDArray[np.bool_] = field(repr=False)
+    late_weeks: int = LATE_WEEKS
 
 
 def simulated(setting: Setting, deployments: int, seed: int) -> People:
@@ -176,7 +179,7 @@ def growth_of(people: People, each: Hypothesis) -> Array:
         [np.bincount(cell_P, np.log1p(payoff_P / each.bound * bet), cells) for bet in BETS_K],
         axis=1,
     ).astype(np.float64)
-    return late(growth_CK, people.deployments)
+    return late(growth_CK, people)
 
 
 def payoffs_of(people: People, each: Hypothesis) -> tuple[NDArray[np.int64], Array]:
@@ -200,11 +203,11 @@ def payoffs_of(people: People, each: Hypothesis) -> tuple[NDArray[np.int64], Arr
     return cell_P, payoff_P
 
 
-def late(sum_CK: Array, deployments: int) -> Array:
+def late(sum_CK: Array, people: People) -> Array:
     """Return sums of weeks of coming, (D * W, K), by the week of their outcomes, (W, D, K)."""
-    sum_DWK = sum_CK.reshape(deployments, WEEKS, -1)
+    sum_DWK = sum_CK.reshape(people.deployments, WEEKS, -1)
     late_DWK = np.zeros_like(sum_DWK)
-    late_DWK[:, LATE_WEEKS:] = sum_DWK[:, :-LATE_WEEKS]
+    late_DWK[:, people.late_weeks :] = sum_DWK[:, : -people.late_weeks]
     return np.asarray(late_DWK.transpose(1, 0, 2), dtype=np.float64)
 
 

@@ -18,12 +18,14 @@ from audits.sequential.payoffs import week_of_outcomes
 from audits.sequential.state import Act, Decision, Standings, decide, standings
 from contracts.groups import people_in_words
 from inference.matching.tables import MonitoringTables
+from rehabcast.evidence.early import EARLY, EarlyRun
+from rehabcast.evidence.early import look as look_early
 from rehabcast.evidence.growing import GrowthRun
 from rehabcast.evidence.growing import look as grow
+from rehabcast.evidence.lost.tracing import HIDDEN_IN_LOSS, TracingRun
+from rehabcast.evidence.lost.tracing import look as look_at_traced
 from rehabcast.evidence.shift import ShiftRun, look
 from rehabcast.evidence.shown_tests import ShownTest, evidence_of, foremost, named
-from rehabcast.evidence.tracing import HIDDEN_IN_LOSS, TracingRun
-from rehabcast.evidence.tracing import look as look_at_traced
 from rehabcast.evidence.watched import Watched
 from serving.state.evidence.accounts import counted
 from serving.state.evidence.counting import Followed, close_weeks, take_in
@@ -65,6 +67,8 @@ class MonitoringRun:
         Whether people still come as they came, before any outcome; it only warns.
     growth
         Whom the scope may grow by; it only proposes.
+    early
+        What outcomes of earlier horizons begin to say; it only warns.
     tracing
         What is found where a random share of the lost is traced; it only warns.
     """
@@ -89,6 +93,7 @@ class MonitoringRun:
     not_tested: tuple[str, ...]
     shift: ShiftRun
     growth: GrowthRun
+    early: EarlyRun
     tracing: TracingRun
 
 
@@ -149,6 +154,7 @@ def run(
             )  # fmt: skip
         done = True
     shift = look(store, version, now.date())
+    early = look_early(store, version, now.date(), out)
     traced = look_at_traced(store, version, now.date(), out)
     if act and serving and champion is not None:
         found: dict[str, Mapping[str, Any]] = {}
@@ -157,6 +163,8 @@ def run(
         if shift.warns:
             reached = tuple(each for each in shift.foremost if each.largest >= each.needed)
             found[WHO_COMES] = asdict(replace(shift, foremost=reached))
+        if early.warning is not None:
+            found[EARLY] = early.warning
         if traced.warning is not None:
             found[HIDDEN_IN_LOSS] = traced.warning
         for what, about in found.items():
@@ -191,6 +199,7 @@ def run(
         not_tested=not_followed(version.policy),
         shift=shift,
         growth=growth,
+        early=early.run,
         tracing=traced.run,
     )
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from typing import Any
 
 from audits.judging.wording import group_in_words
 from audits.measure.groups import EVERYONE
+from audits.report.monthly.content import PointShown
 from audits.report.monthly.wording import e_value_in_words
-from audits.sequential.course import Courses
+from audits.sequential.course import Courses, Point
 from audits.sequential.plan import MonitoringPlan
 from audits.sequential.state import Standing, Standings
 from contracts.digests import record_digest
@@ -116,3 +118,15 @@ def rule_in_words(each: Standing) -> str:
     test = each.hypothesis
     who = "" if test.axis == EVERYONE else f" for {group_in_words(test.axis, test.group)}"
     return f"“{test.rule}”{who}"
+
+
+def point_shown(point: Point) -> PointShown:
+    """Return a point of a test's course as editions show it."""
+    return PointShown(
+        week_ends=ends(point.week).isoformat(), e_value=point.e_value, largest=point.largest
+    )
+
+
+def ends(week: int) -> date:
+    """Return the last day of a week of the record."""
+    return date.fromordinal(7 * week + 6)

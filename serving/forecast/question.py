@@ -9,7 +9,9 @@ from datetime import date
 
 import msgspec
 
+from contracts.errors import ForecastRefused
 from contracts.observation import Observation
+from contracts.task import Task
 from serving.schemas import SCORE, ExplainRequest, RecordRequest, WhatIfRequest
 from serving.whatif import LastWeeks, PlanAsked, PlanSearch
 
@@ -58,6 +60,15 @@ class Question:
     def asks_what_if(self) -> bool:
         """Whether other plans of therapy are asked about."""
         return bool(self.plans) or self.search is not None or self.last_weeks is not None
+
+
+class NeverMeasured(ForecastRefused):
+    """A record has no score of what is forecast, and none was left out of it."""
+
+
+def is_measured(task: Task, observations: Sequence[Observation]) -> bool:
+    """Say whether there is any score of what a task forecasts, or none is needed."""
+    return task.target.assumed is not None or task.target.code in {o.code for o in observations}
 
 
 def with_what_is_asked(question: Question, request: RecordRequest) -> Question:

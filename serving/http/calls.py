@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serving.access.authentication import Caller
-from serving.http.runtime import Records, Runtime
+from serving.http.decoding.questions import Records
+from serving.http.runtime import Runtime
 from serving.schemas import ForecastAnswer
 
 

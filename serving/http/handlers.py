@@ -125,7 +125,7 @@ def answer_instruments(call: Call) -> Reply:
     answers = [
         forecast(
             call.runtime, snapshot, request, route="instruments", caller=call.caller,
-            records=call.records, now=now,
+            records=call.records, now=now, by_name=False,
         )
         for snapshot in snapshots
     ]  # fmt: skip

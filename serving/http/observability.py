@@ -48,7 +48,8 @@ class RequestMetrics(Collector):
         route_label = route or "none"
         verb = method if method in {"GET", "POST"} else "other"
         self._requests[verb, route_label, str(reply.status)] += 1
-        self._answers.update((answer.model.task, answer.status) for answer in reply.answered)
+        # What is not on record was not asked for.
+        self._answers.update((a.model.task, a.status) for a in reply.answered if a.forecast_id)
         self._in_bucket[route_label][bisect_left(BUCKETS, seconds)] += 1
         self._seconds[route_label] += seconds
         log.info(

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import msgspec
 
-from contracts.errors import ForecastRefused, ServiceUnavailable
-from contracts.observation import Observation
+from contracts.errors import ForecastRefused
+from contracts.task import Task
 from serving.access.addresses import Network
 from serving.access.authentication import Access, Caller
 from serving.faults import Fault
-from serving.forecast.dates import day_asked
-from serving.forecast.question import Question, input_digest, with_what_is_asked
+from serving.forecast.question import NeverMeasured, Question, input_digest, is_measured
 from serving.forecast.respond import refused, respond
-from serving.formats.fhir.record import FhirRecord, bundle_of, record_of
+from serving.http.decoding.questions import Records, question_of
 from serving.schemas import ForecastAnswer, RecordRequest
 from serving.state.alerting.webhook import Webhook
 from serving.state.champion import Snapshot
@@ -27,9 +25,6 @@ from serving.state.consent import Consents, ConsentWithdrawn
 from serving.state.evidence.shadow import Asked, Shadow
 from serving.state.forecast_log import ForecastEntry, ForecastLog
 from serving.state.store import NotOnRecord, Store
-
-Records = dict[str, tuple[int, Sequence[Observation]] | ForecastRefused]
-"""By subject: the day of enrolment and the observations on record, or that there are none."""
 
 NOTHING_READ = ""
 """Digest of the input of an answer that was refused before a record was read."""
@@ -108,7 +103,7 @@ class Runtime:
 
 def forecast(
     runtime: Runtime, snapshot: Snapshot, request: RecordRequest, *, route: str, caller: Caller,
-    records: Records, now: datetime | None = None,
+    records: Records, now: datetime | None = None, by_name: bool = True,
 ) -> ForecastAnswer:  # fmt: skip
     """Answer one request with the champion of one moment, and log the forecast.
 
@@ -118,6 +113,8 @@ def forecast(
         Of the `people_on_record`, as they were read for this request.
     now
         Of the forecast, where several models are asked at once; by default this moment.
+    by_name
+        As of `logged`.
 
     Raises
     ------
@@ -126,149 +123,62 @@ def forecast(
     """
     now = now or datetime.now(UTC)
     question, digest, subject = None, NOTHING_READ, request.subject or None
+    refused_by: ForecastRefused | None = None
     try:
         runtime.consents.require(caller.tenant, request.subject)
-        question = question_of(runtime, snapshot, request, caller.tenant, records, now)
+        question = question_of(runtime.consents, snapshot, request, caller.tenant, records, now)
         digest = input_digest(question)
         answer = respond(question, snapshot.served, now=now, withdrawn=snapshot.withdrawn)
     except NotOnRecord:
         raise
     except ForecastRefused as refusal:
-        answer = refused(request.subject, snapshot.served, refusal)
+        answer, refused_by = refused(request.subject, snapshot.served, refusal), refusal
         if isinstance(refusal, ConsentWithdrawn):
             subject = None
     return logged(
-        runtime, answer, route=route, caller=caller, subject=subject, digest=digest, now=now,
-        question=question,
+        runtime, answer, task=snapshot.served.bundle.task, route=route, caller=caller,
+        subject=subject, digest=digest, now=now, question=question, refusal=refused_by,
+        by_name=by_name,
     )  # fmt: skip
-
-
-def question_of(
-    runtime: Runtime,
-    snapshot: Snapshot,
-    request: RecordRequest,
-    tenant: str,
-    records: Records,
-    now: datetime,
-) -> Question:
-    """Find the record that a request is about.
-
-    Raises
-    ------
-    ForecastRefused
-        It is given twice, only in part, or not on record.
-    """
-    inline = request.observations is not None or request.enrolment_day is not None
-    if inline and request.bundle is not None:
-        raise ForecastRefused(
-            "the record is given twice", "send either observations or a bundle, not both"
-        )
-    onset = request.onset_date
-    if request.bundle is not None:
-        task = snapshot.served.bundle.task
-        record = record_of(
-            [bundle_of(request.bundle)], task, condition=request.condition,
-            identified=partial(runtime.consents.require, tenant),
-        )  # fmt: skip
-        if onset not in {None, record.onset}:
-            raise ForecastRefused(
-                f"the bundle's date of onset is {record.onset}, and onset_date says {onset}",
-                "leave out onset_date, or name another Condition of the bundle",
-            )
-        question = question_of_fhir(
-            request.subject, record, _date_asked(request, record.onset), now
-        )
-    else:
-        enrolment_day, observations = (
-            _inline(request) if inline else _on_record(records, request.subject)
-        )
-        question = Question(
-            subject=request.subject,
-            enrolment_day=enrolment_day,
-            observations=observations,
-            as_of_day=day_asked(onset, _date_asked(request, onset), observations, now),
-            onset=onset,
-        )
-    question = replace(
-        _of_day(question, request.as_of_day), explain=request.explain,
-        weeks=request.explain_horizon_weeks, next_measurement=request.next_measurement,
-    )  # fmt: skip
-    return with_what_is_asked(question, request)
-
-
-def _date_asked(request: RecordRequest, onset: date | None) -> date | None:
-    """Return the date that is asked about, where there is one: it may be sent as a day only."""
-    if request.as_of is not None or request.as_of_day is None or onset is None:
-        return request.as_of
-    return onset + timedelta(days=request.as_of_day)
-
-
-def _of_day(question: Question, day: int | None) -> Question:
-    """Return the question of a day since onset, which must be that of the date if there is one."""
-    if day is None or day == question.as_of_day:
-        return question
-    if question.as_of_day is not None:
-        raise ForecastRefused(
-            f"as_of is day {question.as_of_day} after the onset, and as_of_day says {day}",
-            "send one of them, or correct the date of onset",
-        )
-    return replace(question, as_of_day=day)
-
-
-def _inline(request: RecordRequest) -> tuple[int, Sequence[Observation]]:
-    if request.observations is None or request.enrolment_day is None:
-        raise ForecastRefused(
-            "only half of the record is given", "send enrolment_day and observations together"
-        )
-    return request.enrolment_day, request.observations
-
-
-def question_of_fhir(
-    subject: str, record: FhirRecord, as_of: date | None, now: datetime
-) -> Question:
-    """Return the question about a FHIR record, of today unless a day is named, with reasons."""
-    return Question(
-        subject=subject,
-        enrolment_day=record.enrolment_day,
-        observations=record.observations,
-        as_of_day=day_asked(record.onset, as_of, record.observations, now),
-        onset=record.onset,
-        notes=record.notes,
-    )
-
-
-def _on_record(records: Records, subject: str) -> tuple[int, Sequence[Observation]]:
-    record = records.get(subject)
-    if record is None:
-        # Consent was given between the look at the record and the forecast.
-        raise ServiceUnavailable("the record was not read", "send the request again")
-    if isinstance(record, ForecastRefused):
-        raise record
-    return record
 
 
 def logged(
     runtime: Runtime,
     answer: ForecastAnswer,
     *,
+    task: Task,
     route: str,
     caller: Caller,
     subject: str | None,
     digest: str,
     now: datetime,
-    question: Question | None = None,
+    question: Question | None,
+    refusal: ForecastRefused | None,
+    by_name: bool,
 ) -> ForecastAnswer:
     """Give an answer its id, add it to the forecast log, and let the shadow forecast too.
 
     Parameters
     ----------
+    task
+        What was forecast.
     subject
         The person; None where none could be made out, or must not be put on record.
     digest
         Of what the model read (`serving.forecast.question.input_digest`).
     question
         What was asked; None where no record could be read.
+    refusal
+        Why it could not be read.
+    by_name
+        Whether the task was asked for by its name. Of what was asked for with all others, a patient
+        who was never measured on it is answered without an id, and nothing is on record: it would
+        count as a refusal of the model, each time.
     """
+    unread = isinstance(refusal, NeverMeasured)
+    measured = not unread if question is None else is_measured(task, question.observations)
+    if not (by_name or measured):
+        return answer
     # Even, so that the second card of a forecast can have the number after it.
     forecast_id = f"{secrets.randbits(128) & ~1:032x}"
     answer = msgspec.structs.replace(answer, forecast_id=forecast_id)

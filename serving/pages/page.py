@@ -15,7 +15,8 @@ from serving.access.sign_in import Role, scopes_of_roles
 from serving.access.trust import Caller
 from serving.http.calls import Call, Reply
 from serving.http.decoding import RequestInvalid
-from serving.http.runtime import Records, Runtime
+from serving.http.decoding.questions import Records
+from serving.http.runtime import Runtime
 from serving.pages.rendering import Say
 from serving.schemas import SubjectId
 from serving.state.people.sessions import Session

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from statistics import median
 from typing import Any
 
 from contracts.errors import ForecastRefused
 from contracts.observation import Observation
-from contracts.vocabulary import Kind
 from serving.forecast.behind import milestone_sentences
+from serving.forecast.question import is_measured
 from serving.formats.formatting import formatted_change, formatted_score
-from serving.http import handlers
 from serving.http.alerts.handlers import answer_subject_alerts
-from serving.http.calls import Reply
 from serving.http.decoding import from_query
+from serving.http.handlers import reply_of
+from serving.http.runtime import forecast
 from serving.monitoring.answers import AlertRow, SubjectAlerts, row_of
 from serving.pages import own_prediction
-from serving.pages.charts import daily, fan, waterfall
+from serving.pages.charts import fan, waterfall
+from serving.pages.course import drawn, other_scores, scores_of, series_of
 from serving.pages.page import Answer, Visit
 from serving.pages.recording import alert_fields, correction_fields, feedback_fields, score_fields
 from serving.pages.rendering import later
 from serving.pages.words import (
     chance,
     code_name,
-    is_kind,
     milestone_meaning,
     number,
     reason_name,
-    unit_of,
 )
 from serving.schemas import ForecastAnswer, ForecastRequest, HorizonForecast
 from serving.state.champion import Snapshot
@@ -62,20 +59,22 @@ def patient(visit: Visit) -> Answer:
     scores = scores_of(record, target, enrolment)
     made = own_prediction.made_of(visit, snapshot)
     day = None if today is None else today - enrolment
-    if (asked := own_prediction.ask(visit, snapshot, scores, day, made)) is not None:
+    measured = is_measured(snapshot.served.bundle.task, record)
+    if measured and (asked := own_prediction.ask(visit, snapshot, scores, day, made)) is not None:
         return asked
-    reply = _forecast(visit, snapshot, week, worth, (enrolment, record), today)
-    answer: ForecastAnswer = reply.content
+    answer = _forecast(visit, snapshot, week, worth, (enrolment, record), today)
     beside = _beside(visit, snapshot, (enrolment, record), today)
-    reply = replace(reply, answered=[answer, *(a for each in beside if (a := each["answer"]))])
+    given = [answer, *(a for each in beside if (a := each["answer"]))]
+    reply = replace(reply_of(answer, answer), answered=given)
     everything = "all" in visit.query
-    series = _series(record, enrolment)
+    series = series_of(record, enrolment)
     facts: dict[str, Any] = {
         "subject": subject, "answer": answer, "enrolment": enrolment,
+        "unmeasured": is_unmeasured(answer, snapshot),
         "scores": scores, "alerts": alerts, "today": today,
         "predictions": own_prediction.compared(made, scores),
-        "others": _other_scores(record, target, enrolment),
-        "series": [_drawn(each) for each in (series if everything else series[:MOST_SERIES])],
+        "others": other_scores(record, target, enrolment),
+        "series": [drawn(each) for each in (series if everything else series[:MOST_SERIES])],
         "more_series": 0 if everything else max(0, len(series) - MOST_SERIES),
         "tasks": [s.served.bundle.task.name for s in visit.runtime.champions.current],
         "task": snapshot.served.bundle.task.name, "worth": worth, "beside": beside,
@@ -98,9 +97,10 @@ def family_sheet(visit: Visit) -> Answer:
     enrolment, record = visit.record()
     snapshot = snapshot_for(visit, record, visit.query.get("task", ""))
     today, _ = today_and_alerts(visit)
-    reply = _forecast(visit, snapshot, None, False, (enrolment, record), today)
-    answer: ForecastAnswer = reply.content
-    facts: dict[str, Any] = {"subject": subject, "answer": answer}
+    answer = _forecast(visit, snapshot, None, False, (enrolment, record), today)
+    facts: dict[str, Any] = {
+        "subject": subject, "answer": answer, "unmeasured": is_unmeasured(answer, snapshot)
+    }  # fmt: skip
     if answer.status == "forecast":
         horizon = _explained(answer)
         facts |= {
@@ -109,7 +109,7 @@ def family_sheet(visit: Visit) -> Answer:
             "meaning": meanings_of(snapshot, visit),
             "score": lambda value: formatted_score(answer, value),
         }
-    return Answer(template="family.html", facts=facts, reply=reply)
+    return Answer(template="family.html", facts=facts, reply=reply_of(answer, answer))
 
 
 def snapshot_for(visit: Visit, record: Sequence[Observation], asked: str) -> Snapshot:
@@ -140,10 +140,13 @@ def _beside(
         cards.append(card)
         day = None if today is None else today - record[0]
         # Who went on without a prediction did so for the instrument that is open.
-        if own_prediction.is_due(visit, snapshot, day, own_prediction.made_of(visit, snapshot)):
+        made = own_prediction.made_of(visit, snapshot)
+        if is_measured(task, record[1]) and own_prediction.is_due(visit, snapshot, day, made):
             continue
-        reply = _forecast(visit, snapshot, None, False, record, today, explain=False)
-        answer = card["answer"] = reply.content
+        answer = card["answer"] = _forecast(
+            visit, snapshot, None, False, record, today, explain=False
+        )
+        card["unmeasured"] = is_unmeasured(answer, snapshot)
         if answer.status == "forecast":
             primary = task.primary_horizon_weeks
             horizon = next((h for h in answer.horizons if h.weeks == primary), answer.horizons[0])
@@ -156,13 +159,29 @@ def _beside(
 def _forecast(
     visit: Visit, snapshot: Snapshot, week: int | None, worth: bool,
     record: tuple[int, Sequence[Observation]], today: int | None, explain: bool = True,
-) -> Reply:  # fmt: skip
-    """Ask the service's own route for a forecast of today, which puts it on record."""
+) -> ForecastAnswer:  # fmt: skip
+    """Forecast of today as the service's own route does, which puts what was measured on record."""
     request = ForecastRequest(
         subject=visit.subject, task=snapshot.served.bundle.task.name, explain_horizon_weeks=week,
         next_measurement=worth, as_of_day=today, explain=explain,
     )  # fmt: skip
-    return handlers.answer_forecast(visit.call(request, records={visit.subject: record}))
+    return ask_on_page(visit, snapshot, request, "forecast", record)
+
+
+def ask_on_page(
+    visit: Visit, snapshot: Snapshot, request: ForecastRequest, route: str,
+    record: tuple[int, Sequence[Observation]],
+) -> ForecastAnswer:  # fmt: skip
+    """Answer what a page shows: nobody asked by name for what was never measured."""
+    return forecast(
+        visit.runtime, snapshot, request, route=route, caller=visit.caller,
+        records={visit.subject: record}, by_name=False,
+    )  # fmt: skip
+
+
+def is_unmeasured(answer: ForecastAnswer, snapshot: Snapshot) -> bool:
+    """Whether there is no forecast because there was never a score; a model withdrawn says that."""
+    return not answer.forecast_id and snapshot.withdrawn is None
 
 
 def _forecast_facts(
@@ -234,57 +253,6 @@ def _said(answer: ForecastAnswer) -> list[str]:
         for sentence in milestone_sentences(horizon, answer.milestones_reached)
     }
     return [line for line in answer.in_words if line not in chances]
-
-
-def scores_of(record: Sequence[Observation], code: str, enrolment: int) -> list[tuple[int, float]]:
-    """Return days after enrolment and values of a code, by day."""
-    return sorted(
-        (observation.day_since_onset - enrolment, observation.value)
-        for observation in record
-        if observation.code == code
-        and observation.day_since_onset is not None
-        and observation.value is not None
-    )
-
-
-def _other_scores(
-    record: Sequence[Observation], target: str, enrolment: int
-) -> list[tuple[str, list[tuple[int, float]]]]:
-    codes = {o.code for o in record if o.code != target and is_kind(o.code, Kind.ASSESSMENT)}
-    return [(code_name(code), scores_of(record, code, enrolment)) for code in sorted(codes)]
-
-
-def _series(
-    record: Sequence[Observation], enrolment: int
-) -> list[tuple[str, list[tuple[int, float]]]]:
-    """Return the daily values by code, those with most days first."""
-    values: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    for observation in record:
-        if (
-            observation.day_since_onset is not None
-            and observation.value is not None
-            and is_kind(observation.code, Kind.DAILY)
-        ):
-            day = observation.day_since_onset - enrolment
-            values[observation.code].append((day, observation.value))
-    return sorted(
-        ((code, sorted(days)) for code, days in values.items()), key=lambda each: -len(each[1])
-    )
-
-
-def _drawn(series: tuple[str, list[tuple[int, float]]]) -> dict[str, Any]:
-    """Return a daily series as a chart, and by week as a table."""
-    code, values = series
-    weeks: dict[int, list[float]] = defaultdict(list)
-    for day, value in values:
-        weeks[day // WEEK].append(value)
-    last = [value for day, value in values if day > values[-1][0] - WEEK]
-    return {
-        "name": code_name(code), "unit": unit_of(code), "chart": daily(values),
-        "days": len(values), "span": values[-1][0] - values[0][0] + 1,
-        "first": values[0][0], "last": values[-1][0], "middle": number(median(last)),
-        "weeks": [(week, len(found), number(median(found))) for week, found in weeks.items()],
-    }  # fmt: skip
 
 
 def today_and_alerts(visit: Visit) -> tuple[int | None, list[AlertRow]]:

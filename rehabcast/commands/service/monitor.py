@@ -20,11 +20,12 @@ from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
     from audits.report.monthly.content import Edition
+    from rehabcast.evidence.early import EarlyRun
     from rehabcast.evidence.growing import GrowthRun
+    from rehabcast.evidence.lost.tracing import TracingRun
     from rehabcast.evidence.paired import ShadowComparison
     from rehabcast.evidence.running import MonitoringRun
     from rehabcast.evidence.shown_tests import ShownTest
-    from rehabcast.evidence.tracing import TracingRun
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -211,7 +212,8 @@ def _readable(result: MonitoringRun) -> Group:
         f" {shift.warns_at:g}."
     )
     return Group(
-        "\n".join(lines), table, said, *([came] if shift.foremost else []), *_growth(result.growth),
+        "\n".join(lines), table, said, *([came] if shift.foremost else []), *_early(result.early),
+        *_growth(result.growth),
         *_traced(result.tracing),
     )  # fmt: skip
 
@@ -229,6 +231,23 @@ def _tests(tests: Iterable[ShownTest], first: str, last: str) -> Table:
         numbers = ("not shown" if each is None else e_value_in_words(each) for each in found)
         table.add_row(rule, who, test.side, *numbers, f"{test.needed:,.0f}")
     return table
+
+
+def _early(early: EarlyRun) -> Iterator[str | Table]:
+    """Yield what outcomes before the one that counts begin to say."""
+    if early.horizon_weeks is None:
+        yield f"Early outcomes are not tested: {early.said}."
+        return
+    only = " (a warning, no more: the outcomes that count decide)" if early.warns else ""
+    yield (
+        f"From week {early.horizon_weeks} on (people whose early outcome was due:"
+        f" {early.people_due}; of whom it came: {early.people_observed}): {early.said}{only}."
+        f" {early.tests} tests."
+    )
+    if early.not_asked:
+        yield f"Not asked of early outcomes: {', '.join(early.not_asked)}."
+    if early.foremost:
+        yield _tests(early.foremost, "before the outcome that counts: rule", "warns at")
 
 
 def _traced(found: TracingRun) -> Iterator[str | Table]:

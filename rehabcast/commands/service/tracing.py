@@ -11,9 +11,11 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from rehabcast.commands.service.record import Tenant, make_private, opened
-from rehabcast.output import AsJson, emit, stderr_console
+from contracts.errors import ContractError
+from rehabcast.commands.service.record import Tenant, opened
+from rehabcast.output import AsJson, emit, require_place, stderr_console
 from rehabcast.settings import Settings
+from stores.private_files import written_whole
 
 Name = Annotated[
     str, typer.Argument(help="Model, for its champion; or NAME/N, such as of a shadow.")
@@ -67,28 +69,27 @@ def trace(
     Each is drawn once, when the week of the outcome closes. The list is of patients: it is for
     those who may call them. Read it with `rehabcast monitor traced` when it is filled in.
     """
-    from rehabcast.evidence.calls import write_calls
+    from rehabcast.evidence.lost.calls import write_calls
     from rehabcast.evidence.running import run as run_monitoring
     from rehabcast.evidence.watched import watched
     from rehabcast.identity import actor_of, open_ledger
     from serving.state.evidence.tracing import begin
 
     settings, now = Settings(), datetime.now(UTC)
+    require_place(output)
     with closing(open_ledger(settings)) as ledger, opened(settings) as store:
         version = watched(settings, ledger, name)
-        actor = actor_of(settings, ledger)
-        # Before anything is drawn, or on record as handed out.
-        make_private(output)
+        followed, actor = version.followed, actor_of(settings, ledger)
         try:
-            followed = version.followed
-            tracing = begin(
-                store, followed.service, followed.terms, share, FIRST_SHARE, now.date()
-            )  # fmt: skip
-            run_monitoring(store, ledger, version, act=False, actor=actor, now=now)
-            people = write_calls(store, version, tenant, output, actor=actor, now=now)
-        except BaseException:
-            output.unlink()
-            raise
+            # The draft is there before anybody is drawn, or on record as handed out.
+            with written_whole(output, new=True) as draft:
+                tracing = begin(
+                    store, followed.service, followed.terms, share, FIRST_SHARE, now.date()
+                )  # fmt: skip
+                run_monitoring(store, ledger, version, act=False, actor=actor, now=now)
+                people = write_calls(store, version, tenant, draft, actor=actor, now=now)
+        except FileExistsError:
+            raise ContractError(f"{output} exists already", "name a new file") from None
     emit(
         CallsWritten(calls=output, share=tracing.share, people=people),
         f"{people} people to find, of a random {tracing.share:.0%} of the lost: {output}",
@@ -111,7 +112,7 @@ def traced(
     as_json: AsJson = False,
 ) -> None:
     """Put the scores of those who were found on record; rows without a score are left out."""
-    from rehabcast.evidence.calls import put_on_record
+    from rehabcast.evidence.lost.calls import put_on_record
     from rehabcast.evidence.watched import watched
     from rehabcast.identity import actor_of, open_ledger
 

@@ -20,6 +20,7 @@ from features.measurements.plausible import IMPOSSIBLE_DATES
 from features.measurements.reconcile import Reconciled
 from features.sources.records.fhir import FhirReading
 from features.sources.records.fhir_conditions import NO_DIAGNOSIS, OTHER_CONDITION, SNOMED
+from serving.forecast.question import NeverMeasured
 
 NAMES = {SNOMED: "SNOMED CT"}
 """Systems of codes as people call them."""
@@ -138,11 +139,11 @@ def no_score(task: Task, problems: Sequence[Problem]) -> ForecastRefused:
             or "correct the record if the patient was assessed; else assess the patient first",
         )
     if other:
-        return ForecastRefused(
+        return NeverMeasured(
             f"{reason}; {other} Observation(s) have codes that the model does not know",
             f"if the score is among them, code it as {_coded(task)}; else assess the patient first",
         )
-    return ForecastRefused(reason, "assess the patient first")
+    return NeverMeasured(reason, "assess the patient first")
 
 
 def found(problems: Iterable[Problem]) -> str:

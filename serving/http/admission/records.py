@@ -10,8 +10,9 @@ from functools import partial
 
 from contracts.errors import ForecastRefused, ServiceUnavailable
 from serving.http.admission import limits
+from serving.http.decoding.questions import Records
 from serving.http.refusals import EXPECTED_ERRORS, refusal_of, unavailable
-from serving.http.runtime import Records, Runtime
+from serving.http.runtime import Runtime
 from serving.schemas import ForecastsRequest, RecordRequest
 from serving.state.consent import ConsentWithdrawn
 

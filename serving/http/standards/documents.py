@@ -14,8 +14,9 @@ from serving.forecast.respond import refused, respond
 from serving.formats.fhir.record import FhirRecord, record_of
 from serving.formats.fhir.right_patient import ConditionAbsent
 from serving.http.calls import Call
+from serving.http.decoding.questions import question_of_fhir
 from serving.http.decoding.tasks import chosen
-from serving.http.runtime import NOTHING_READ, logged, question_of_fhir
+from serving.http.runtime import NOTHING_READ, logged
 from serving.schemas import ForecastAnswer
 from serving.state.consent import ConsentWithdrawn
 
@@ -58,6 +59,7 @@ def of_documents(
     names: Sequence[str] = (),
     notes: Sequence[str] = (),
     now: datetime | None = None,
+    by_name: bool = True,
     asking: Callable[[Question], Question] = lambda question: question,
 ) -> Asked:
     """Answer what FHIR documents ask.
@@ -72,6 +74,8 @@ def of_documents(
         What else must be known of the record.
     now
         Of the forecast, where several models are asked at once; by default this moment.
+    by_name
+        As of `logged`.
     asking
         Puts into the question what is asked beside the forecast.
     """
@@ -101,8 +105,9 @@ def of_documents(
         may_be_named = not isinstance(refusal, ConsentWithdrawn | ConditionAbsent)
     subject = (patient[:MAX_SUBJECT] or None) if may_be_named else None
     answer = logged(
-        call.runtime, answer, route=route, caller=call.caller, subject=subject, digest=digest,
-        now=now, question=question,
+        call.runtime, answer, task=snapshot.served.bundle.task, route=route, caller=call.caller,
+        subject=subject, digest=digest, now=now, question=question, refusal=refused_by,
+        by_name=by_name,
     )  # fmt: skip
     return Asked(
         answer=answer, served=snapshot.served, patient=patient, record=record, refusal=refused_by

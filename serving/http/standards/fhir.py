@@ -93,7 +93,7 @@ def _of_every_instrument(
     asked = [
         of_documents(
             call, [bundle], route="fhir", task=each.served.bundle.task.name, condition=condition,
-            as_of=as_of, now=now,
+            as_of=as_of, now=now, by_name=False,
         )
         for each in snapshots
     ]  # fmt: skip

@@ -10,16 +10,21 @@ from msgspec import UNSET
 from inference.twin.plans import MOST_HOURS
 from serving.formats.formatting import formatted_change, formatted_score
 from serving.http import handlers
-from serving.http.calls import Reply
 from serving.http.decoding import RequestInvalid
+from serving.http.handlers import reply_of
 from serving.pages.charts import intervals
 from serving.pages.page import HOME, Answer, Field, Visit, go
-from serving.pages.patient import snapshot_for, today_and_alerts
+from serving.pages.patient import (
+    ask_on_page,
+    is_unmeasured,
+    snapshot_for,
+    today_and_alerts,
+)
 from serving.pages.plans import form
 from serving.pages.plans.form import within
 from serving.pages.rendering import later
 from serving.pages.words import chance
-from serving.schemas import FeedbackRequest, ForecastAnswer, WhatIfRequest
+from serving.schemas import FeedbackRequest, WhatIfRequest
 from serving.whatif import (
     ASSOCIATIONAL,
     PACE,
@@ -113,16 +118,17 @@ def decide_dose(visit: Visit) -> Answer:
 
 
 def _shown(visit: Visit, task: str, **asked: Any) -> Answer:
-    """Ask the service's own route, which puts its answer on record, and show that."""
+    """Ask as the service's own route does, which puts its answer on record, and show that."""
     subject, record = visit.subject, visit.record()
-    name = snapshot_for(visit, record[1], task).served.bundle.task.name
+    snapshot = snapshot_for(visit, record[1], task)
+    name = snapshot.served.bundle.task.name
     today, _ = today_and_alerts(visit)
     request = WhatIfRequest(subject=subject, task=name, as_of_day=today, **asked)
-    reply: Reply = handlers.answer_what_if(visit.call(request, records={subject: record}))
-    answer: ForecastAnswer = reply.content
+    answer = ask_on_page(visit, snapshot, request, "whatif", record)
     found = None if answer.what_if is UNSET else answer.what_if
     facts: dict[str, Any] = {
         "subject": subject, "task": name, "answer": answer, "found": found,
+        "unmeasured": is_unmeasured(answer, snapshot),
         "opened": "search" in asked, "values": {**visit.form, "task": name},
         "plan_fields": [(n, form.plan_fields(visit, n)) for n in form.NUMBERS],
         "last_weeks_fields": form.last_weeks_fields(visit), "dose_fields": dose_fields(visit),
@@ -134,7 +140,7 @@ def _shown(visit: Visit, task: str, **asked: Any) -> Answer:
     }  # fmt: skip
     if found is not None:
         facts |= {"rows": _rows(found, visit), "pairs": _pairs(found, visit)}
-    return Answer(template="plans.html", facts=facts, reply=reply)
+    return Answer(template="plans.html", facts=facts, reply=reply_of(answer, answer))
 
 
 def _rows(found: WhatIf, visit: Visit) -> list[dict[str, Any]]:

@@ -94,6 +94,10 @@ def test_a_shadow_is_compared_person_by_person_and_its_table_counts_beside_that_
     refused = run(capsys, monkeypatch, "monitor", "compare", "arm/1")
     assert "is the version in service" in refused.text
     serve(task, PEOPLE, worse=3.0)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("REHABCAST_POLICY", "missing.toml")
+        said = run(capsys, monkeypatch, "monitor", "compare", "arm/2", "--output", "p.parquet")
+    assert (said.code, list(home.glob("p.parquet*"))) == (3, []), said.text
     said = run(
         capsys, monkeypatch, "monitor", "compare", "arm/2", "--output", "p.parquet", "--json"
     )

@@ -6,8 +6,11 @@ import gzip
 import json
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from contracts.errors import PromotionRefused
 from serving.faults import Fault
@@ -19,7 +22,7 @@ from serving.pages.mounted import Pages
 from serving.pages.table import PAGES
 from serving.state.champion import Snapshot
 from serving.state.champions import Champions
-from tests.serving.pages.conftest import ARM, Browser, Fixed
+from tests.serving.pages.conftest import ARM, STEPS, Browser, Fixed
 from tests.serving.pages.test_patient import P, text_of
 
 SPEED = "REHABCAST//WALK_TEST_SPEED"
@@ -44,11 +47,16 @@ def two(golden: ServedModel, served_walking: ServedModel) -> dict[str, Fixed]:
 
 
 @pytest.fixture
-def walker(browser: Browser, runtime: Runtime, two: dict[str, Fixed], a_course: Any) -> Browser:
+def both_in_service(browser: Browser, runtime: Runtime, two: dict[str, Fixed]) -> Browser:
     following(browser, runtime, Champions(two))
     browser.sign_in("clinician")
-    browser.add("P-1", *a_course, (SPEED, 6, 0.31), (SPEED, 34, 0.62), day=6)
     return browser
+
+
+@pytest.fixture
+def walker(both_in_service: Browser, a_course: Any) -> Browser:
+    both_in_service.add("P-1", *a_course, (SPEED, 6, 0.31), (SPEED, 34, 0.62), day=6)
+    return both_in_service
 
 
 def on_record(runtime: Runtime) -> list[dict[str, Any]]:
@@ -98,7 +106,75 @@ def test_what_one_model_cannot_say_takes_nothing_from_the_other(
     assert "8 of 10 people like this one are between" in first
     assert "it was revoked" in beside
     assert "Not in service now, and therefore without a forecast: balance ." in beside
-    assert [each["status"] for each in on_record(runtime)] == ["forecast", "no forecast"]
+    # Walking was never measured, so that nobody was told anything of the patient.
+    assert [each["status"] for each in on_record(runtime)] == ["forecast"]
+
+
+PATIENT = "/pages/patients/"
+OPENED = (
+    "",
+    "?task=stroke-upper-limb",
+    f"?task={WALKING}",
+    "/family",
+    "/whatif",
+    f"/whatif?task={WALKING}",
+)
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    measured=st.sets(st.sampled_from([ARM, SPEED])),
+    opened=st.sets(st.sampled_from(OPENED), min_size=1),
+    steps=st.booleans(),
+)
+def test_opening_a_page_puts_nothing_on_record_of_an_instrument_without_a_score(
+    both_in_service: Browser,
+    runtime: Runtime,
+    measured: set[str],
+    opened: set[str],
+    steps: bool,
+) -> None:
+    subject = uuid4().hex
+    score = {ARM: 20.0, SPEED: 0.4}
+    facts = [("REHABCAST//AGE", None, 70.0), *([(STEPS, 20, 3000.0)] if steps else [])]
+    values = [*facts, *((code, 20, score[code]) for code in sorted(measured))]
+    both_in_service.add(subject, *values, day=10)
+    for path in sorted(opened):
+        both_in_service.open(f"{PATIENT}{subject}{path}")
+    found = [each for each in on_record(runtime) if each["subject"] == subject]
+    assert {each["instrument_code"] for each in found} <= measured
+    if "" in opened:
+        assert {each["instrument_code"] for each in found} == measured
+
+
+def test_what_was_never_measured_says_so_until_there_is_a_score(
+    both_in_service: Browser, a_course: Any
+) -> None:
+    browser = both_in_service
+    browser.add("P-1", *a_course, day=6)
+    said = text_of(browser.open(P)).partition(BESIDE)[2]
+    assert "Not measured yet What to do: Record a score ." in said
+    assert "Its forecast is shown from then on." in said
+    # Opened by itself it says the same, and offers no answer to a forecast that there is not.
+    alone = browser.open(f"{P}?task={WALKING}")
+    assert "Not measured yet" in text_of(alone).partition(BESIDE)[0]
+    assert f'action="{P}/feedback"' not in alone
+    assert "Not measured yet" in text_of(browser.open(f"{P}/family?task={WALKING}"))
+    form = {"code": SPEED, "value": "0.5", "day": "50", "today": "70"}
+    browser.send(f"{P}/score", form)
+    assert "Not measured yet" not in text_of(browser.open(P))
+
+
+def test_a_clinician_predicts_nothing_of_what_was_never_measured(
+    browser: Browser, runtime: Runtime, two: dict[str, Fixed], a_course: Any
+) -> None:
+    following(browser, runtime, Champions(two), predict_first=True)
+    browser.sign_in("clinician")
+    browser.add("P-1", *a_course, day=6)
+    assert "Not measured yet" in text_of(browser.open(f"{P}?task={WALKING}&without=1"))
+    assert "Not measured yet" in text_of(browser.open(f"{P}?task={WALKING}"))
 
 
 def test_no_forecast_is_shown_beside_before_its_reader_has_predicted_it(

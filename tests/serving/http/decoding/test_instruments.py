@@ -30,8 +30,11 @@ def alone(application: Application, body: dict[str, Any]) -> list[dict[str, Any]
 
 
 def without_id(answer: dict[str, Any]) -> dict[str, Any]:
-    assert len(answer["forecast_id"]) == 32
     return {**answer, "forecast_id": ""}
+
+
+def is_measured(answer: dict[str, Any], observations: list[dict[str, Any]]) -> bool:
+    return answer["instrument_code"] in {each["code"] for each in observations}
 
 
 VALUES = {
@@ -66,7 +69,10 @@ def test_each_answer_is_that_of_its_model_alone(two: Application, asked: dict[st
     assert answer.status_code == 200, answer.text
     together = answer.json()
     assert [without_id(each) for each in together["answers"]] == alone(two, body)
-    assert len({each["forecast_id"] for each in together["answers"]}) == len(TASKS)
+    # An answer is on record, and has a number for feedback, where the patient was ever measured.
+    scored = [is_measured(each, asked["observations"]) for each in together["answers"]]
+    assert [bool(each["forecast_id"]) for each in together["answers"]] == scored
+    assert len({each["forecast_id"] for each in together["answers"]} - {""}) == sum(scored)
     assert together["not_in_service"] == []
     assert together["limits"] == [EACH_BY_ITSELF]
 
@@ -85,9 +91,12 @@ def test_a_record_is_given_once_and_read_by_each(two: Application, of: str) -> N
     statuses = [each["status"] for each in together]
     assert statuses == ["forecast", "forecast" if of == "record" else "no forecast"]
     assert all(each["what_to_do"] for each in together if each["status"] == "no forecast")
-    on_record = [json.loads(row.details) for row in two.on_record("forecast")[:2]]
-    assert [each["route"] for each in on_record] == ["instruments"] * 2
-    assert [each["model_version"] for each in on_record] == ["arm/1", "walking/1"]
+    rows = [json.loads(row.details) for row in two.on_record("forecast")]
+    asked_at_once = [each["model_version"] for each in rows if each["route"] == "instruments"]
+    assert asked_at_once == (["arm/1", "walking/1"] if of == "record" else ["arm/1"])
+    # Who asks for a task by its name is told, and that is on record.
+    by_name = [each["model_version"] for each in rows if each["route"] == "forecast"]
+    assert by_name == ["arm/1", "walking/1"]
 
 
 def test_a_model_that_may_not_answer_says_why_in_its_place(two: Application) -> None:
@@ -150,6 +159,27 @@ def test_a_service_of_one_model_answers_with_one(application: Application) -> No
     (only,) = answer["answers"]
     assert without_id(only) == without_id(application.ask("/v1/forecast", BOTH).json())
     assert answer["limits"] == []
+
+
+def test_what_was_never_measured_is_neither_counted_nor_asked_of_a_shadow(
+    two: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    class Shadow:
+        problem = None
+
+        def ask(self, question: Any) -> None:
+            asked.append(question.task)
+
+        def close(self) -> None: ...
+
+    two.runtime.shadow = Shadow()
+    two.ask("/v1/instruments", {**BOTH, "observations": OBSERVATIONS[:1]})
+    metrics = two.ask("/metrics").text
+    assert f'rehabcast_forecasts_total{{status="forecast",task="{ARM}"}} 1.0' in metrics
+    assert f'task="{WALKING}"' not in metrics
+    assert asked == [ARM]
 
 
 def test_forecasts_of_all_are_counted_by_task(two: Application) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -78,6 +79,9 @@ def test_a_model_without_a_forecast_says_why_in_an_outcome_of_its_own(two: Appli
     }
     alone = two.ask(f"/v1/fhir/forecast?task={WALKING}", BUNDLE)
     assert outcomes[TASK, WALKING] == alone.json()["issue"]
+    # The Bundle has no score of walking: only who asked for it by name is on record as refused.
+    asked = [json.loads(row.details)["model_version"] for row in two.on_record("forecast")]
+    assert asked == ["arm/1", "walking/1"]
     assert outcomes[MODEL, "balance"][0]["details"]["text"] == "not promoted"
     assert len(outcomes) == 2
     arm = two.champions[0]
@@ -85,6 +89,15 @@ def test_a_model_without_a_forecast_says_why_in_an_outcome_of_its_own(two: Appli
     none = two.ask("/v1/fhir/forecast", BUNDLE)
     assert (none.status_code, of_kind(none.json(), "RiskAssessment")) == (200, [])
     assert len(of_kind(none.json(), "OperationOutcome")) == 3
+
+
+def test_a_score_that_was_sent_and_cannot_be_used_is_a_refusal_on_record(two: Application) -> None:
+    wrong = {**SPEED, "valueQuantity": {**SPEED["valueQuantity"], "value": 99}}
+    bundle = {**BUNDLE, "entry": [*BUNDLE["entry"], {"resource": wrong}]}
+    found = two.ask("/v1/fhir/forecast", bundle).json()
+    assert len(of_kind(found, "RiskAssessment")) == 1
+    asked = [json.loads(row.details)["model_version"] for row in two.on_record("forecast")]
+    assert asked == ["arm/1", "walking/1"]
 
 
 def test_a_bundle_that_not_all_can_read_in_time_is_refused_once(

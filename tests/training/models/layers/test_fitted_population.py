@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -46,6 +47,11 @@ def planted(regained: float, noise: float) -> Scores:
     level_BW = start_B1 + regained * (1 - start_B1) * (1 - torch.exp(-DAY_W / 60))
     share_BW = (level_BW + noise * torch.randn_like(level_BW)).clamp(0.01, 0.99)
     return on_days(share_BW, DAY_W, DAY_W - DAY_W[0])
+
+
+def on_part_of(scores: Scores, share: float) -> Scores:
+    """Return the scores on a scale of which these people reach only such a share."""
+    return replace(scores, share=share * scores.share)
 
 
 def long_after(gain: float) -> Scores:
@@ -114,6 +120,19 @@ def test_of_others_from_the_same_clinic_it_expects_what_they_regain(
 def test_the_noise_of_exact_scores_is_less_than_that_of_scattered_ones() -> None:
     exact, scattered = (float(fit(planted(0.3, noise))[1].exp().detach()) for noise in (0.02, 0.1))
     assert exact < 0.05 < scattered
+
+
+@pytest.mark.parametrize("reached", [0.3, 0.6, 1.0])
+def test_the_curves_are_where_people_are_whatever_part_of_the_scale_they_reach(
+    reached: float,
+) -> None:
+    """Walking speed has a scale that ends at three times what patients reach."""
+    scores = on_part_of(planted(0.3, 0.02), reached)
+    curves, _ = fit(part(scores, people=EVEN))
+    level_P = levels(curves, part(scores, people=slice(0, 1), columns=slice(-1, None)))[0, 0]
+    others_B = scores.share[ODD, -1]
+    near_P = (level_P > others_B.min() - 0.05) & (level_P < others_B.max() + 0.05)
+    assert near_P.float().mean() > 0.6
 
 
 def test_without_any_score_nothing_changes() -> None:

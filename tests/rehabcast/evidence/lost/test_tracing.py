@@ -17,8 +17,8 @@ from contracts.errors import ContractError
 from contracts.observation import Observation
 from contracts.task import Horizon, Task
 from rehabcast.commands.service import tracing
-from rehabcast.evidence.calls import COLUMNS, as_csv, put_on_record, read_found, write_calls
 from rehabcast.evidence.entries import said_of
+from rehabcast.evidence.lost.calls import COLUMNS, as_csv, put_on_record, read_found, write_calls
 from rehabcast.evidence.metrics import numbers_of
 from rehabcast.evidence.running import run as look
 from rehabcast.evidence.watched import watched
