@@ -363,3 +363,27 @@ def test_python_collects_again_after_counting_also_where_it_failed() -> None:
         fails()
     assert during == [False]
     assert gc.isenabled()
+
+
+def test_people_of_two_tenants_with_one_identifier_have_outcomes_of_their_own(
+    store: Store, task: Task
+) -> None:
+    primary = next(h for h in task.horizons if h.weeks == task.primary_horizon_weeks)
+    scores = {"ward": 35.0, "clinic": 40.0}
+    append(
+        store,
+        [
+            forecast(task, n, "P", BEGAN, tenant=tenant)
+            for n, tenant in enumerate([*scores, "home"])
+        ],
+    )
+    for tenant, score in scores.items():
+        store.add(
+            tenant, "P", 5,
+            [Observation(code=task.target.code, day_since_onset=5 + primary.day, value=score)],
+            actor="dr", now=datetime(2026, 6, 1, tzinfo=UTC),
+        )  # fmt: skip
+    assert take_in(store, followed(task)) == 3
+    assert close_weeks(store, followed(task), BEGAN + timedelta(days=400), sums) == 1
+    ((_, found),) = counted(store, VERSION)[1]
+    assert (found["due"], found["errors"]) == (3, [-10.0, -5.0])
