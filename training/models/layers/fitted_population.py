@@ -30,8 +30,8 @@ from training.models.layers.recovery_curves import (
 )
 
 STEPS, STEPS_FROM_PEOPLE = 150, 75
-"""From anywhere, and from where people are: there more would fit the curves to these few people,
-and leave too little to noise."""
+"""Of the gain, and of a population that was moved to where people are: there more would fit the
+curves to these few people, and leave too little to noise."""
 
 PACE = 0.05
 """Of Adam: by so much a logit or a logarithm may change in a step."""
@@ -96,24 +96,21 @@ def fit_population(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scor
     scores
         Before each origin and after it.
     """
-    steps = STEPS_FROM_PEOPLE if _move_to_people(curves, scores) else STEPS
+    _move_to_people(curves, scores)
     groups = [curves.mean_G3, curves.log_spread_G3, curves.share_logit_G, log_noise]
 
     def log_likelihood() -> Tensor:
         own_BWP = level(curves.latent(), scores.onset[..., None])
         return _log_likelihood(curves, own_BWP, curves.log_weight(), log_noise, scores)
 
-    _ascend(groups, log_likelihood, scores, steps)
+    _ascend(groups, log_likelihood, scores, STEPS_FROM_PEOPLE)
 
 
-def _move_to_people(curves: RecoveryCurves, scores: Scores) -> bool:
-    """Move all groups alike to the mean start, and mean share regained, of people seen twice.
-
-    False where too few were.
-    """
+def _move_to_people(curves: RecoveryCurves, scores: Scores) -> None:
+    """Move all groups alike to the mean start, and mean share regained, of people seen twice."""
     twice_B = _seen_twice(scores)
     if twice_B.sum() < FEWEST_COURSES:
-        return False
+        return
     share_BW, onset_BW, seen_BW = (
         x[twice_B] for x in (scores.share, scores.onset, scores.count > 0)
     )
@@ -126,7 +123,6 @@ def _move_to_people(curves: RecoveryCurves, scores: Scores) -> bool:
     with torch.no_grad():
         curves.mean_G3[:, START] += torch.logit(start)
         curves.mean_G3[:, RATE] += torch.logit(regained)
-    return True
 
 
 def fit_gain(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores) -> None:
