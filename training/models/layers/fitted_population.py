@@ -5,6 +5,9 @@ most likely together. Of a published one that is what is gained after enrolment,
 in which every course is as likely as any other, all of it. Without it a network would have to
 unlearn, by some tens of small batches, that people regain half of what they miss.
 
+A score alone cannot tell a course from noise. Of people with a yes or no each all of it was called
+noise, more than a network could unlearn, so it is fitted only where enough have two scores.
+
 Letters: B pairs, W windows of past days and horizons, H horizons, P curves.
 """
 
@@ -36,6 +39,9 @@ PACE = 0.05
 PULL = 0.5
 """Weight of staying where it starts, as if each parameter had been seen once with an SD of 1: what
 few people say nothing about stays as it was."""
+
+FEWEST_COURSES = 10
+"""With fewer pairs that have two scores nothing is fitted."""
 
 NOT_AT_AN_END = (0.02, 0.98)
 """A mean share of the scale, or of what is missing, whose logit is no more than four SD away."""
@@ -103,13 +109,14 @@ def fit_population(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scor
 def _move_to_people(curves: RecoveryCurves, scores: Scores) -> bool:
     """Move all groups alike to the mean start, and mean share regained, of people seen twice.
 
-    False where nobody was.
+    False where too few were.
     """
-    seen_BW = scores.count > 0
-    twice_B = seen_BW.sum(dim=1) > 1
-    if not twice_B.any():
+    twice_B = _seen_twice(scores)
+    if twice_B.sum() < FEWEST_COURSES:
         return False
-    share_BW, onset_BW, seen_BW = (x[twice_B] for x in (scores.share, scores.onset, seen_BW))
+    share_BW, onset_BW, seen_BW = (
+        x[twice_B] for x in (scores.share, scores.onset, scores.count > 0)
+    )
     first_B1 = onset_BW.masked_fill(~seen_BW, torch.inf).argmin(dim=1, keepdim=True)
     last_B1 = onset_BW.masked_fill(~seen_BW, -torch.inf).argmax(dim=1, keepdim=True)
     start, end = (
@@ -159,8 +166,8 @@ def _ascend(
     scores: Scores,
     steps: int,
 ) -> None:
-    """Move some parameters to where the scores are most likely; nowhere without any."""
-    if not scores.count.any():
+    """Move some parameters to where the scores are most likely; nowhere without courses."""
+    if _seen_twice(scores).sum() < FEWEST_COURSES:
         return
     before = [parameter.detach().clone() for parameter in fitted]
     adam = torch.optim.Adam(fitted, lr=PACE)
@@ -175,6 +182,11 @@ def _ascend(
             (loss / len(scores.share)).backward(inputs=fitted)  # type: ignore[no-untyped-call]
             adam.step()
     adam.zero_grad()
+
+
+def _seen_twice(scores: Scores) -> Tensor:
+    """Say which pairs have scores at two times, (B,)."""
+    return (scores.count > 0).sum(dim=1) > 1
 
 
 def outcome_scores(train: SequenceBatch, worst: float, best: float) -> Scores:
