@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 
 import numpy as np
-from evidence import weeks_in_words
+from evidence import median, weeks_in_words
 from rich.table import Table
 
 from audits.sequential.plan import load_plan
@@ -78,18 +78,13 @@ def main() -> None:
                 | {
                     method: {
                         "found": int((~np.isnan(weeks_D)).sum()),
-                        "median": _median(weeks_D),
+                        "median": median(weeks_D),
                     }
                     for method, weeks_D in found.items()
                 }
             )
         stdout_console.print(table)
     print(json.dumps({"benchmark": "tracing", "rows": rows}))
-
-
-def _median(weeks_D: np.ndarray) -> float | None:
-    middle = float(np.median(np.where(np.isnan(weeks_D), np.inf, weeks_D)))
-    return None if np.isinf(middle) else middle
 
 
 if __name__ == "__main__":

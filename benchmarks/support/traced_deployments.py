@@ -8,6 +8,8 @@ payoffs, L labels, K bets.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -80,10 +82,7 @@ def growth_of(people: People, each: Hypothesis, share: float, drawn_N: Flags) ->
     growth_CK: Array = np.stack(
         [np.bincount(cell_P, np.log1p(payoff_P * bet), cells) for bet in BETS_K], axis=1
     ).astype(np.float64)
-    growth_WDK = late(growth_CK, people.deployments)
-    shifted_WDK = np.zeros_like(growth_WDK)
-    shifted_WDK[TRACING_WEEKS:] = growth_WDK[:-TRACING_WEEKS]
-    return shifted_WDK
+    return late(growth_CK, replace(people, late_weeks=people.late_weeks + TRACING_WEEKS))
 
 
 def _expected(
