@@ -174,7 +174,10 @@ def crossfit(
             members_unseen=config.folds - 1,
             joined=joined,
         ),
-        curves={fit.folder.name: learning_curve(fit.folder) for fit in fits},
+        curves={
+            f"without folds {first} and {second}": learning_curve(fit.folder)
+            for fit, (first, second) in zip(fits, without, strict=True)
+        },
     )
 
 
