@@ -138,7 +138,7 @@ def main() -> None:
         | {
             k: {
                 "acted": int((~np.isnan(np.array(each[k]))).sum()),
-                "median": _median(np.array(each[k], dtype=np.float64)),
+                "median": median(np.array(each[k], dtype=np.float64)),
             }
             for k in METHODS
         }
@@ -147,7 +147,8 @@ def main() -> None:
     print(json.dumps({"benchmark": "evidence", "rows": shown}))
 
 
-def _median(week_D: np.ndarray) -> float | None:
+def median(week_D: np.ndarray) -> float | None:
+    """Return the week of the median deployment; None where it is in fewer than half."""
     middle = float(np.median(np.where(np.isnan(week_D), np.inf, week_D)))
     return None if np.isinf(middle) else middle
 

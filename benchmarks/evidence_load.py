@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from audits.judging.policy import load_policy
+from audits.sequential.early import early_hypotheses, until_primary
 from audits.sequential.hypotheses import hypotheses
 from audits.sequential.plan import load_plan
 from contracts.predictions import QUANTILE_COLUMNS
@@ -92,15 +94,15 @@ def entry(task: Task, number: int) -> dict[str, object]:
 
 
 def fill(store: Store, task: Task, numbers: range) -> None:
-    """Put forecasts on record, and the outcome of nine in ten people."""
+    """Put forecasts on record, and both outcomes of nine in ten people."""
     primary = next(h for h in task.horizons if h.weeks == task.primary_horizon_weeks)
     entries = [entry(task, number) for number in numbers]
     people = range(numbers.start // A_PERSON, numbers.stop // A_PERSON)
     rows = [{"tenant": "ward", "subject": f"SIMULATED-{p}", "enrolment_day": 5} for p in people]
     scores = [
         {"tenant": "ward", "subject": f"SIMULATED-{p}", "code": task.target.code,
-         "day": 5 + primary.day, "value": 34.0 + p % 11, "label": None}
-        for p in people if p % 10
+         "day": 5 + day, "value": 34.0 + p % 11, "label": None}
+        for p in people if p % 10 for day in (task.horizons[0].day, primary.day)
     ]  # fmt: skip
 
     def action(connection: sa.Connection) -> None:
@@ -152,12 +154,23 @@ def main() -> None:
         model_version="arm/1", task=task, terms="t" * 64, grace_days=plan.grace_days
     )
 
+    before, early = until_primary(task), plan.early
+    if before is None or early is None:
+        raise SystemExit("the shipped task and plan ask something early")
+    early_too = replace(followed, task=before, purpose="early outcomes")
+    tested_early = early_hypotheses(policy, GROUPS, 14.875, early)
     asked = asked_of(task)
 
     def outcomes(store: Store, now: date) -> tuple[int, int]:
         people = take_in(store, followed)
         weeks = close_weeks(store, followed, now, lambda tables: sums_of(tables, policy, tested))
         return people, weeks
+
+    def early_outcomes(store: Store, now: date) -> tuple[int, int]:
+        people = take_in(store, early_too)
+        return people, close_weeks(
+            store, early_too, now, lambda tables: sums_of(tables, policy, tested_early)
+        )
 
     def who_comes(store: Store, now: date) -> tuple[int, int]:
         people = arrivals.take_in(store, asked)
@@ -166,7 +179,8 @@ def main() -> None:
 
     def update(store: Store, now: date) -> dict[str, tuple[int, int, float, float]]:
         found = {}
-        for name, count in {"outcomes": outcomes, "who comes": who_comes}.items():
+        counts = {"outcomes": outcomes, "early outcomes": early_outcomes, "who comes": who_comes}
+        for name, count in counts.items():
             began = time.monotonic(), time.process_time()
             people, weeks = count(store, now)
             took = time.monotonic() - began[0], time.process_time() - began[1]

@@ -25,7 +25,7 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import training_sequences
 from features.sources.cohorts.nhanes_wrist import import_nhanes_wrist
-from inference.milestones import chances
+from inference.milestones import assessed, chances
 from rehabcast.output import stdout_console
 from support.plain_logistic import logistic
 from support.repository import REAL_DATA, repository_task
@@ -43,7 +43,8 @@ Array = NDArray[np.float64]
 
 def chance(quantiles_BHQ: Array, batch: SequenceBatch, task: Task) -> Array:
     """Return the chances of the better outcome from quantiles."""
-    return chances(quantiles_BHQ, batch.last_score_B, task)[task.milestones[0].name][:, 0]
+    stated = chances(quantiles_BHQ, batch.last_score_B, task, assessed_B=assessed(batch, task))
+    return stated[task.milestones[0].name][:, 0]
 
 
 def measure(events: pd.DataFrame, task: Task) -> dict[str, dict[str, Any]]:

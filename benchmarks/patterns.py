@@ -125,7 +125,8 @@ def milestones(made: Forecasts) -> Iterator[dict[str, object]]:
     batch, known_B = made.batch, assessed(made.batch, TASK)
     seen_BH = ~np.isnan(batch.truth_BH)
     was = reached(batch.truth_BH, batch.last_score_B, TASK, assessed_B=known_B)
-    today = reached(np.full_like(batch.truth_BH, np.nan), batch.last_score_B, TASK)
+    never_BH = np.full_like(batch.truth_BH, np.nan)
+    today = reached(never_BH, batch.last_score_B, TASK, assessed_B=known_B)
     for milestone in TASK.milestones:
         name = milestone.name
         highest_BH = _running_maximum(made.before_BHQ, batch, name)

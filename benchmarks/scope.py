@@ -85,7 +85,7 @@ def betting(people: People) -> list[Weeks]:
         smallest_WD = np.minimum(smallest_WD, e_process(growth_of(people, each), ONE_START))
         cell_P, _ = payoffs_of(people, each)
         paid_C = np.bincount(cell_P, minlength=people.deployments * WEEKS).astype(np.float64)
-        paid_WD = late(paid_C, people.deployments)[:, :, 0].cumsum(axis=0)
+        paid_WD = late(paid_C, people)[:, :, 0].cumsum(axis=0)
         enough_WD = enough_WD & (paid_WD >= MINIMUM_SHOWN)
     alpha = load_plan().alpha
     return [first_week((smallest_WD >= groups / alpha) & enough_WD) for groups in LEFT_OUT]
@@ -104,9 +104,7 @@ def _passes(people: People, each: Hypothesis) -> NDArray[np.bool_]:
     cell_P, payoff_P = payoffs_of(people, each)
     cells = people.deployments * WEEKS
     sums_CK = np.stack([np.bincount(cell_P, payoff_P**power, cells) for power in range(3)], axis=1)
-    count_WD, total_WD, squares_WD = np.moveaxis(
-        late(sums_CK, people.deployments).cumsum(axis=0), 2, 0
-    )
+    count_WD, total_WD, squares_WD = np.moveaxis(late(sums_CK, people).cumsum(axis=0), 2, 0)
     count = np.maximum(count_WD, 2)
     variance_WD = (squares_WD - total_WD**2 / count) / (count - 1)
     spread_WD = np.sqrt(np.maximum(variance_WD, 0) / count)

@@ -38,6 +38,7 @@ from features.simulate.floor import bayes_floor
 from features.simulate.scenario import Scenario
 from features.sources.cohorts.nhanes_wrist import import_nhanes_wrist
 from support.binary_added import BinaryAdded, binary_added, out_of_fold
+from support.one_network import one_network
 from support.plain_logistic import logistic
 from support.plain_ridge import ridge
 from support.repository import REAL_DATA, ROOT, UPPER_LIMB, print_frame, repository_task
@@ -53,9 +54,7 @@ from support.without import (
     task_without,
 )
 from training.comparison.bayes_floor import floor_predictions
-from training.fitting.config import TrainingConfig
-from training.fitting.network_fit import fit_network, forward
-from training.models import Fit, Predict
+from training.models import Fit
 from training.split import fold_of_rows, fold_of_subjects
 from training.task import read_task
 
@@ -72,13 +71,6 @@ SCORES = {
     "Welltory": ("welltory_covid_hrv", ROOT / "benchmarks" / "welltory.toml"),
     "LifeSnaps": ("lifesnaps", ROOT / "benchmarks" / "lifesnaps.toml"),
 }
-
-
-def one_network(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
-    """Fit one network of the hybrid, as `rehabcast train` fits each of its ten."""
-    with tempfile.TemporaryDirectory() as folder:
-        network = fit_network(train, task, TrainingConfig(), seed=seed, folder=Path(folder))
-    return lambda batch: forward(network, batch)
 
 
 def selections(task: Task, *, channels: bool) -> Iterator[tuple[str, set[str], set[str]]]:

@@ -65,7 +65,7 @@ def chances(
     visits: Visits | None = None,
     *,
     counted_BH: Flags | None = None,
-    assessed_B: Flags | None = None,
+    assessed_B: Flags | None,
 ) -> dict[str, Array]:
     """Return the chance that each milestone is reached by each horizon, (B, H) by name.
 
@@ -84,7 +84,8 @@ def chances(
     counted_BH
         Which assessments there are, of those after the forecast's day; None: all.
     assessed_B
-        Whose last score was observed; None: everybody's. An assumed one reaches nothing.
+        Whose last score was observed (`assessed`); None: everybody's. An assumed one reaches
+        nothing. Without a default: who forgets it takes assumed scores for observed ones.
     """
     visits = usual_visits(task) if visits is None else visits
     counted_BH = np.ones(quantiles_BHQ.shape[:2], np.bool_) if counted_BH is None else counted_BH
@@ -107,7 +108,7 @@ def reached(
     last_score_B: NDArray[np.float32],
     task: Task,
     *,
-    assessed_B: Flags | None = None,
+    assessed_B: Flags | None,
 ) -> dict[str, Flags]:
     """Say whether each milestone was reached by each horizon, (B, H) by name.
 

@@ -42,6 +42,7 @@ with without_collection():
     from rehabcast.commands.exercise import audit as exercise_audit
     from rehabcast.commands.exercise import groups, programme, recordings
     from rehabcast.commands.learning import benchmark, search, training
+    from rehabcast.commands.option_rules import check_options
     from rehabcast.commands.proposals import task
     from rehabcast.commands.service import (
         access,
@@ -96,6 +97,7 @@ app.command()(backup.restore)
 access.app.command()(cds_clients.add_cds_client)
 app.add_typer(access.app, name="access")
 app.command()(demo)
+check_options(app)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

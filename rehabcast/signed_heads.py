@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from audits.ledger.signing import SIGNATURE, sign, verify
+from audits.ledger.signing import SIGNATURE, verify, written_signed
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError
+from stores.private_files import written_whole
 
 T = TypeVar("T")
 
@@ -27,14 +28,13 @@ def write_head(path: Path, head: Mapping[str, object], key: Path | None) -> None
         The file cannot be written.
     """
     try:
-        path.write_text(json.dumps(head), "utf-8")
+        with written_whole(path) if key is None else written_signed(path, key) as draft:
+            draft.write_text(json.dumps(head), "utf-8")
     except OSError as error:
         raise ContractError(
             f"{str(path)!r} cannot be written ({error.strerror})",
             "give the name of a file in a folder that exists",
         ) from error
-    if key is not None:
-        sign(path, path.with_name(path.name + SIGNATURE), key)
 
 
 def read_head(path: Path, keys: Iterable[Path], read: Callable[[dict[str, Any]], T], of: str) -> T:

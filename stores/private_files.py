@@ -6,10 +6,12 @@ what others can read or change, and says which command mends it.
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from contracts.errors import ContractError
@@ -43,23 +45,53 @@ def made_private() -> Iterator[None]:
         os.umask(before)
 
 
+@contextmanager
+def written_whole(path: Path, *, new: bool = False) -> Iterator[Path]:
+    """Write a file in one step: yield a draft beside it, which takes its place after the block.
+
+    Whatever goes wrong in the block, a file that was there stays as it was. The draft has the
+    file's ending, and its owner alone may read it.
+
+    Parameters
+    ----------
+    new
+        Whether there must be no such file yet, also not one that came meanwhile.
+
+    Raises
+    ------
+    FileExistsError
+        There is one, and it must be new.
+    OSError
+        The folder is missing, or cannot be written.
+    """
+    if new and path.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    draft = path.with_name(f".{secrets.token_hex(4)}.{path.name}")
+    try:
+        _created(draft)
+        yield draft
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+        if new:
+            _created(path)
+        draft.replace(path)
+    except BaseException as error:
+        with suppress(OSError):
+            draft.unlink()
+        if isinstance(error, OSError) and error.filename in {None, str(draft), draft}:
+            error.filename = str(path)
+        raise
+
+
+def _created(path: Path) -> None:
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
 def write_private(path: Path, content: bytes | str) -> None:
     """Write a file in one step, readable and writable by its owner only; its folder is made."""
     make_private_folder(path.parent)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    data = content.encode() if isinstance(content, str) else content
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException as error:
-        draft.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)
-        raise
+    with written_whole(path) as draft:
+        draft.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def make_private_folder(folder: Path) -> None:

@@ -18,9 +18,8 @@ from contracts.predictions import SUBJECT
 from contracts.priors import prior_of
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from contracts.vocabulary import Additions, added_among
 from features.newest import days_with_score
-from inference.people_at_times import PeopleAtTimes, learn_people_at_times
+from inference.people_at_times import learn_people_at_times
 from training.comparators import Better, better_comparators
 from training.data_seen import SEEN_FILE, Seen, seal_seen
 from training.evidence import COMPARATORS, out_of_fold_table, questions_with, served_days
@@ -45,7 +44,7 @@ from training.logged_evidence import log_evidence
 from training.models.layers.network import Ensemble
 from training.people_seen import sealed_people
 from training.predictions import with_clusters
-from training.registry.bundle import TrainingProvenance, write_bundle
+from training.registry.bundle import TrainingProvenance, own_codes, write_bundle
 from training.registry.model_card import model_card, model_description, version_description
 from training.registry.model_versions import (
     FOLLOW_UP_FILE,
@@ -248,24 +247,6 @@ def _tags(cohort: Cohort, task: Task, config: TrainingConfig) -> dict[str, str]:
         "simulated": str(cohort.provenance.simulated),
         **({} if prior is None else {"prior": prior.name}),
     }
-
-
-def own_codes(task: Task, at_times: PeopleAtTimes) -> Additions:
-    """Return what the codes mean that a bundle is about and rehabcast does not ship.
-
-    They are those of the task, and those whose quartiles the bundle holds, which are of enough
-    people to be told.
-    """
-    inputs = task.inputs
-    named = {
-        task.target.code, *inputs.assessments, *inputs.daily, *inputs.person,
-        *(attribute.code for attribute in task.sensitive),
-        *(cluster.code for cluster in task.clusters),
-    }  # fmt: skip
-    shown = {
-        code for code, spans in at_times.codes.items() if any(span is not None for span in spans)
-    }
-    return added_among(named | shown)
 
 
 def _log_seen(opened: Run, file: Path, seen: Seen | None, people_key: bytes) -> None:

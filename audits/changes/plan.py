@@ -153,8 +153,14 @@ class ChangePlan(_Strict):
         return record_digest(self.model_dump(mode="json"))
 
     def change(self, kind: ChangeKind) -> PlannedChange | None:
-        """Return the planned change of a kind; None where it is not planned."""
-        return next((change for change in self.changes if change.kind is kind), None)
+        """Return the planned change of a kind, or of one that it is part of; None where neither is.
+
+        A plan that lets training parameters change lets the networks come out joined otherwise: so
+        do plans from before that was a kind of its own.
+        """
+        named = {change.kind: change for change in self.changes}
+        wider = ChangeKind.PARAMETERS if kind is ChangeKind.JOINING else kind
+        return named.get(kind) or named.get(wider)
 
 
 def misfits(plan: ChangePlan, task: Task) -> list[str]:

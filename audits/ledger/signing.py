@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -21,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from contracts.bundle import REGISTRY_NOTE
 from contracts.errors import EvidenceMissing, IntegrityError
+from stores.private_files import written_whole
 
 SIGNATURE = ".sig"
 """A signature is kept beside what was signed: `bundle` and `bundle.sig`, `report.json.sig`."""
@@ -50,11 +53,37 @@ def make_key(private: Path, public: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     for path in (private, public):
         path.parent.mkdir(parents=True, exist_ok=True)
-    private.touch(mode=0o600)
-    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    public.write_bytes(
-        key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    )
+    # The public one first: without the private one, the same command makes both anew.
+    with written_whole(public) as draft:
+        draft.write_bytes(
+            key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        )
+    with written_whole(private, new=True) as draft:
+        draft.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+@contextmanager
+def written_signed(path: Path, private_key: Path) -> Iterator[Path]:
+    """Write a file and its signature: yield a draft, which is signed and takes its place.
+
+    Where that is not reached, a file that was there stays as it was, with its signature.
+
+    Raises
+    ------
+    EvidenceMissing
+        As `sign`.
+    OSError
+        The folder is missing, or cannot be written.
+    """
+    # Of the same name, in a folder of its own: a signature knows what it is of by name.
+    with TemporaryDirectory(prefix=".", dir=path.parent) as folder:
+        draft = Path(folder) / path.name
+        signature = draft.with_name(path.name + SIGNATURE)
+        yield draft
+        sign(draft, signature, private_key)
+        # One without the other is refused by whoever reads them.
+        signature.replace(path.with_name(signature.name))
+        draft.replace(path)
 
 
 def sign(path: Path, signature: Path, private_key: Path) -> None:

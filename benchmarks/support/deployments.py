@@ -59,6 +59,8 @@ class Setting:
         largest errors.
     skew
         Whether errors are skewed by -1 (a shifted gamma distribution).
+    lost_best
+        As `lost_worst`, but those with the smallest errors.
     """
 
     people: int = 20
@@ -75,6 +77,7 @@ class Setting:
     lost: float = 0.15
     lost_worst: float = 0.0
     skew: bool = False
+    lost_best: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,8 @@ class People:
         Deployment and week of coming, as one number: `deployment * WEEKS + week`.
     observed_N
         Whether the outcome came.
+    late_weeks
+        In which week after coming an outcome counts.
     """
 
     deployments: int
@@ -94,6 +99,7 @@ class People:
     label_N: Mapping[str, NDArray[np.object_]]
     value_N: Mapping[str, Array] = field(repr=False)
     observed_N: NDArray[np.bool_] = field(repr=False)
+    late_weeks: int = LATE_WEEKS
 
 
 def simulated(setting: Setting, deployments: int, seed: int) -> People:
@@ -121,6 +127,9 @@ def simulated(setting: Setting, deployments: int, seed: int) -> People:
     if setting.lost_worst:
         worst = np.quantile(error_N[is_small_N], 1 - setting.lost_worst)
         observed_N &= ~(is_small_N & (error_N > worst))
+    if setting.lost_best:
+        best = np.quantile(error_N[is_small_N], setting.lost_best)
+        observed_N &= ~(is_small_N & (error_N < best))
     values = {
         "signed error": error_N,
         "mean absolute error": np.abs(error_N),
@@ -170,7 +179,7 @@ def growth_of(people: People, each: Hypothesis) -> Array:
         [np.bincount(cell_P, np.log1p(payoff_P / each.bound * bet), cells) for bet in BETS_K],
         axis=1,
     ).astype(np.float64)
-    return late(growth_CK, people.deployments)
+    return late(growth_CK, people)
 
 
 def payoffs_of(people: People, each: Hypothesis) -> tuple[NDArray[np.int64], Array]:
@@ -185,7 +194,7 @@ def payoffs_of(people: People, each: Hypothesis) -> tuple[NDArray[np.int64], Arr
             chosen_N = counts_N & group_N
             cell_P, number_P = people.cell_N[chosen_N], value_N[chosen_N]
         else:
-            cell_P, number_P = _piles(
+            cell_P, number_P = piles(
                 people.cell_N, value_N, counts_N & group_N, counts_N & ~group_N, cells
             )
     payoff_P = each.sign * (number_P - each.limit)
@@ -194,15 +203,15 @@ def payoffs_of(people: People, each: Hypothesis) -> tuple[NDArray[np.int64], Arr
     return cell_P, payoff_P
 
 
-def late(sum_CK: Array, deployments: int) -> Array:
+def late(sum_CK: Array, people: People) -> Array:
     """Return sums of weeks of coming, (D * W, K), by the week of their outcomes, (W, D, K)."""
-    sum_DWK = sum_CK.reshape(deployments, WEEKS, -1)
+    sum_DWK = sum_CK.reshape(people.deployments, WEEKS, -1)
     late_DWK = np.zeros_like(sum_DWK)
-    late_DWK[:, LATE_WEEKS:] = sum_DWK[:, :-LATE_WEEKS]
+    late_DWK[:, people.late_weeks :] = sum_DWK[:, : -people.late_weeks]
     return np.asarray(late_DWK.transpose(1, 0, 2), dtype=np.float64)
 
 
-def _piles(
+def piles(
     cell_N: NDArray[np.int64], value_N: Array, one_N: NDArray[np.bool_],
     other_N: NDArray[np.bool_], cells: int,
 ) -> tuple[NDArray[np.int64], Array]:  # fmt: skip

@@ -33,7 +33,7 @@ from features.cohort.follow_up import ends_of, follow_up_rows
 from features.sequences import cohort_sequences, training_sequences
 from features.sources.cohorts.ist import read_ist
 from features.tables.text_tables import read_numbers
-from inference.milestones import reached
+from inference.milestones import assessed, reached
 from support.plain_logistic import logistic
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import crossfit
@@ -84,12 +84,13 @@ class Trial:
         everybody = cohort_sequences(cohort.events, task, batch.layout, outcomes=False)
         ends = ends_of(cohort.events, dates_shifted=cohort.provenance.dates_shifted)
         (milestone,) = task.milestones
-        of_all = reached(batch.truth_BH, batch.last_score_B, task)[milestone.name][:, 0]
+        known_B = assessed(batch, task)
+        of_all = reached(batch.truth_BH, batch.last_score_B, task, assessed_B=known_B)
         fold_of = fold_of_subjects(batch.subject_B, CONFIG.folds, 0.0, seed=CONFIG.seed)
         return Trial(
             batch=batch,
             follow_up=follow_up_rows(everybody, ends, task).assign(early_error=np.nan),
-            reached_B=of_all,
+            reached_B=of_all[milestone.name][:, 0],
             fold_B=fold_of_rows(batch.subject_B, fold_of),
             task=task,
         )

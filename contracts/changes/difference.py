@@ -37,8 +37,17 @@ class ChangeKind(StrEnum):
     CLUSTERS = "other clusters of people"
     """What people share beyond their groups, such as a hospital: bounds are narrower without."""
     CALIBRATED = "other calibrated groups"
+    JOINING = "other joining of networks"
+    """One network of mean weights or the mean of forecasts, whichever training found as good."""
     WIDER_SCOPE = "wider scope"
     NARROWER_SCOPE = "narrower scope"
+
+
+SHOWN_BY_TRAINING = (ChangeKind.CALIBRATED, ChangeKind.JOINING)
+"""Kinds that nobody chooses: how a version comes out in them, its training alone shows."""
+
+SHOWN_BY_AUDIT = (ChangeKind.WIDER_SCOPE, ChangeKind.NARROWER_SCOPE)
+"""Kinds that the audit of a trained version shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +79,7 @@ _ONE_KIND: Mapping[Aspect, ChangeKind] = {
     Aspect.AUDITED: ChangeKind.AUDITED,
     Aspect.CLUSTERS: ChangeKind.CLUSTERS,
     Aspect.CALIBRATED: ChangeKind.CALIBRATED,
+    Aspect.JOINING: ChangeKind.JOINING,
 }
 _MORE_OR_FEWER: Mapping[Aspect, tuple[ChangeKind, ChangeKind]] = {
     Aspect.INPUTS: (ChangeKind.MORE_INPUTS, ChangeKind.FEWER_INPUTS),

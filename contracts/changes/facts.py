@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from contracts.bundle import CODES_FILE, WEIGHTS, Manifest
+from contracts.bundle import CODES_FILE, FORECASTS, WEIGHTS, Manifest
 from contracts.digests import record_digest
 from contracts.priors import BEFORE_PRIORS, shipped_prior, started_from
 from contracts.scope import Scope
@@ -35,6 +35,7 @@ class Aspect(StrEnum):
     AUDITED = "audited attributes"
     CLUSTERS = "clusters"
     CALIBRATED = "calibrated groups"
+    JOINING = "joining of networks"
 
 
 class VersionFacts(BaseModel):
@@ -108,7 +109,7 @@ def _parameters(manifest: Manifest, task: Task) -> Iterable[str]:
     if (judging := manifest.judging) is not None:
         yield (
             f"{judging.members} networks on {judging.folds} folds, judged by"
-            f" {judging.members_unseen}{', joined by weights' if judging.joined == WEIGHTS else ''}"
+            f" {judging.members_unseen}"
         )
     start = started_from(manifest.family, manifest.prior, task.prior)
     # What every version started from before there was a choice is in no older record of facts.
@@ -178,6 +179,12 @@ def _calibrated(manifest: Manifest, _: Task) -> Iterable[str]:
     yield from map(str, manifest.calibration_groups)
 
 
+def _joining(manifest: Manifest, _: Task) -> Iterable[str]:
+    # Of bundles from before there was a choice the mean of forecasts was served.
+    joined = FORECASTS if manifest.judging is None else manifest.judging.joined
+    yield "one network of mean weights" if joined == WEIGHTS else "mean of the networks' forecasts"
+
+
 def _fields(part: BaseModel, kind: type[BaseModel], without: tuple[str, ...]) -> Iterable[str]:
     """Yield each field of a part of a task; what is only said about it is no fact of the model."""
     for name in kind.model_fields:
@@ -200,4 +207,5 @@ _FACTS: Mapping[Aspect, Callable[[Manifest, Task], Iterable[str]]] = {
     Aspect.AUDITED: _audited,
     Aspect.CLUSTERS: _clusters,
     Aspect.CALIBRATED: _calibrated,
+    Aspect.JOINING: _joining,
 }

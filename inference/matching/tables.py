@@ -176,7 +176,14 @@ def _predictions(
         PROPORTIONAL_RECOVERY: _points(given, days, lambda each: each.proportional_recovery),
     }
     models = [own] + [
-        _comparator(own, name, point_BH, row_N, horizon_N, reached(point_BH, last_B, task))
+        _comparator(
+            own,
+            name,
+            point_BH,
+            row_N,
+            horizon_N,
+            reached(point_BH, last_B, task, assessed_B=assessed_B),
+        )
         for name, point_BH in points.items()
         if len(row_N) and not np.isnan(point_BH[row_N, horizon_N]).any()
     ]

@@ -68,12 +68,17 @@ def _whole(most: int) -> Callable[[object], bool]:
     return lambda value: type(value) is int and -most <= value <= most
 
 
+def _are_entries(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(type(each) is int and each > 0 for each in value)
+
+
 PATH = Kind("a path, as text or pathlib.Path", _is_path)
 TEXT = Kind("text", lambda value: isinstance(value, str))
 SWITCH = Kind("True or False", lambda value: isinstance(value, bool))
 DAY = Kind(f"a whole number of days, up to {LONGEST_DAYS:,}", _whole(LONGEST_DAYS))
 WEEKS = Kind(f"a whole number of weeks, up to {LONGEST_WEEKS:,}", _whole(LONGEST_WEEKS))
 VERSION = Kind("the name of a version, as text: 'arm/1'", TEXT.accepts)
+ENTRIES = Kind("a list of numbers of the ledger's entries", _are_entries)
 COHORT = Kind("a cohort, as rehabcast.read_cohort returns it", _is_cohort)
 TASK = Kind("a task, as rehabcast.read_task returns it", _is_task)
 PARAMETERS = Kind("a rehabcast.TrainingConfig", _are_parameters)

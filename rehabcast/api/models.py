@@ -6,12 +6,13 @@ Settings are those of the command line, the `REHABCAST_*` variables of the envir
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contracts.cohort import Cohort
 from contracts.task import Task
-from rehabcast.api.arguments import COHORT, PARAMETERS, PATH, TASK, TEXT, VERSION, takes
+from rehabcast.api.arguments import COHORT, ENTRIES, PARAMETERS, PATH, TASK, TEXT, VERSION, takes
 from stores.private_files import made_private
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     model=TEXT,
     parameters=PARAMETERS.or_none(),
     pretrain_on=COHORT.or_none(),
+    without=PATH.or_none(),
 )
 def train(
     cohort: Cohort,
@@ -35,6 +37,7 @@ def train(
     model: str,
     parameters: TrainingConfig | None = None,
     pretrain_on: Cohort | None = None,
+    without: Path | str | None = None,
 ) -> TrainingResult:
     """Train on a cohort and register a signed candidate, as `rehabcast train` does.
 
@@ -52,15 +55,22 @@ def train(
         Of the network and its fit; by default those of `rehabcast.TrainingConfig`.
     pretrain_on
         Cohort to pre-train on, usually a large simulated one.
+    without
+        File of people who must not be in either, one a line, as `rehabcast record withdrawn` prints
+        them.
 
     Raises
     ------
     ContractError
-        Too few people have a score and a later outcome, or the name cannot be used.
+        Too few people have a score and a later outcome, the name cannot be used, or somebody is in
+        a cohort who must not be.
     """
+    from rehabcast.auditing.overlap import require_without
     from rehabcast.commands.learning.training import parameters_of, train_candidate
 
     with made_private():
+        if without is not None:
+            require_without(filter(None, (cohort, pretrain_on)), Path(without))
         return train_candidate(
             cohort,
             task,
@@ -106,11 +116,21 @@ def evaluate(
         return evaluate_on(cohort, model_version, Path(output))
 
 
-@takes(model_version=VERSION, external=PATH.or_none(), policy=PATH.or_none())
+@takes(
+    model_version=VERSION,
+    champion_predictions=PATH.or_none(),
+    external=PATH.or_none(),
+    proposals=ENTRIES,
+    served=PATH.or_none(),
+    policy=PATH.or_none(),
+)
 def audit(
     model_version: str,
     *,
+    champion_predictions: Path | str | None = None,
     external: Path | str | None = None,
+    proposals: Sequence[int] = (),
+    served: Path | str | None = None,
     policy: Path | str | None = None,
 ) -> AuditResult:
     """Judge a version, sign its report and record the verdict, as `rehabcast audit` does.
@@ -122,8 +142,14 @@ def audit(
     ----------
     model_version
         `NAME/N`.
+    champion_predictions
+        The champion's prediction table on the candidate's cohort, where it was trained on another.
     external
         The version's signed prediction table of another cohort (`rehabcast.evaluate`).
+    proposals
+        Numbers of the ledger's entries by which `rehabcast monitor run` proposed a group.
+    served
+        The version's signed table beside the champion (`rehabcast monitor compare`).
     policy
         Judge by this policy this once; by default by that which the gate decides by.
 
@@ -137,13 +163,20 @@ def audit(
     EvidenceMissing, IntegrityError
         As `evaluate`.
     ContractError
-        The policy or the table cannot be read, or makes no sense.
+        The policy or a table cannot be read, or makes no sense; or a proposal is none.
     """
     from rehabcast.commands.audit import run_audit
 
     with made_private():
         return run_audit(
             model_version,
-            external=None if external is None else Path(external),
-            policy_file=None if policy is None else Path(policy),
+            champion_predictions=_path(champion_predictions),
+            external=_path(external),
+            proposals=proposals,
+            served=_path(served),
+            policy_file=_path(policy),
         )
+
+
+def _path(given: Path | str | None) -> Path | None:
+    return None if given is None else Path(given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from contracts.cohort import SUBJECT, Cohort
@@ -65,7 +65,7 @@ def overlap_of(
     return relations_of(seen, people_of(cohort, wanted, token_key(key), sample=False))
 
 
-def require_without(cohorts: Sequence[Path], file: Path) -> None:
+def require_without(cohorts: Iterable[Cohort], file: Path) -> None:
     """Check that nobody of a list, such as those who have withdrawn consent, is in a cohort.
 
     Raises
@@ -73,8 +73,6 @@ def require_without(cohorts: Sequence[Path], file: Path) -> None:
     ContractError
         Somebody is: says in which lines of the list, and names nobody; or it cannot be read.
     """
-    from features.cohort import read_cohort
-
     try:
         written = file.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -82,8 +80,7 @@ def require_without(cohorts: Sequence[Path], file: Path) -> None:
             f"{file.name} cannot be read as a list of people ({type(error).__name__})",
             "write one identifier a line, as `rehabcast record withdrawn` does",
         ) from None
-    for folder in cohorts:
-        cohort = read_cohort(folder)
+    for cohort in cohorts:
         labels = {cohort.label(subject) for subject in cohort.events[SUBJECT].unique().tolist()}
         found = [n for n, line in enumerate(written, start=1) if line.strip() in labels]
         if found:

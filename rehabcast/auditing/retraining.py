@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
-import numpy as np
 from mlflow.exceptions import MlflowException
 
 from audits.changes.plan import ChangePlan
@@ -14,26 +12,32 @@ from audits.changes.wording import change_in_words
 from audits.ledger.changes.plans import read_book
 from audits.ledger.ledger import Ledger
 from audits.ledger.records import Champion
-from contracts.changes.difference import Change, ChangeKind, differences
+from contracts.changes.difference import (
+    SHOWN_BY_AUDIT,
+    SHOWN_BY_TRAINING,
+    Change,
+    ChangeKind,
+    differences,
+)
 from contracts.changes.facts import facts_of
 from contracts.cohort import Cohort
-from contracts.digests import code_digest
 from contracts.errors import ContractError, EvidenceMissing, ServiceUnavailable
+from contracts.priors import prior_of, started_from
 from contracts.task import Task
 from inference.bundle import BundleDescription
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import open_description
 from training.fitting.config import TrainingConfig
 from training.fitting.preparation import training_parts
+from training.registry.foreseen import foreseen
 from training.registry.model_versions import ModelVersion, find
-from training.task import task_digest
 
 BY: Mapping[ChangeKind, str] = {
     ChangeKind.MORE_DATA: "--cohort",
     ChangeKind.LESS_DATA: "--cohort",
     ChangeKind.ANOTHER_COHORT: "--cohort or --pretrain-on",
     ChangeKind.ARCHITECTURE: "--config",
-    ChangeKind.PARAMETERS: "--config or --seed",
+    ChangeKind.PARAMETERS: "--config, --seed or --task",
     ChangeKind.SOFTWARE: "this release of rehabcast",
 }
 """Where a change comes from; every other one comes from the task, or from what the cohort has."""
@@ -131,8 +135,7 @@ def require_within_plan(
 ) -> tuple[Change, ...]:
     """Return what a retraining would change, before anything is fitted.
 
-    What only training shows, such as who gets a range of their own and which channels the cohort
-    has, is looked at afterwards (`outside_of`), and by the audit.
+    What only training shows is looked at afterwards (`outside_of`), and by the audit.
 
     Parameters
     ----------
@@ -145,26 +148,13 @@ def require_within_plan(
         It would change what the plan does not name: each is said, with what it comes from. Or
         nothing would change.
     """
-    before = line.bundle
-    parts = training_parts(cohort, task, parameters)
-    foreseen = before.manifest.model_copy(
-        update={
-            "family": parameters.architecture,
-            "cohort_name": cohort.provenance.name,
-            "simulated": cohort.provenance.simulated,
-            "data_digest": cohort.digest,
-            "config_digest": parameters.digest,
-            "code_digest": code_digest(),
-            "seed": parameters.seed,
-            "pretrained_on": _learned_before(before.manifest.pretrained_on, pretrain_on),
-            "horizon_days": tuple(each.day for each in task.horizons),
-            "task_digest": task_digest(task),
-        }
-    )
+    before, parts = line.bundle, training_parts(cohort, task, parameters)
+    learned = _learned_before(before.manifest.pretrained_on, pretrain_on)
+    after = foreseen(before.manifest, cohort, parts, task, parameters, pretrained_on=learned)
     found = differences(
         facts_of(before.manifest, before.task, None),
-        facts_of(foreseen, task, None),
-        fewer_people=len(np.unique(parts.train.subject_B)) < before.manifest.subjects,
+        facts_of(after, task, None),
+        fewer_people=after.subjects < before.manifest.subjects,
     )
     if not found:
         raise ContractError(
@@ -173,7 +163,8 @@ def require_within_plan(
             "name the cohort that has changed with --cohort",
         )
     if outside := [each for each in found if line.plan.change(each.kind) is None]:
-        lines = "\n".join(f"  {_said(each, own, parameters)}" for each in outside)
+        asked = _Asked(before=before, own=own, task=task, parameters=parameters)
+        lines = "\n".join(f"  {_said(each, asked)}" for each in outside)
         raise ContractError(
             f"this retraining is outside of the change plan of {line.plan.line} (version"
             f" {line.plan.version}), so nothing was trained:\n{lines}",
@@ -183,14 +174,21 @@ def require_within_plan(
     return found
 
 
-def outside_of(line: Line, after: BundleDescription) -> tuple[str, ...]:
-    """Say what of a trained version the plan does not name: it showed in training only."""
+def still_open(plan: ChangePlan) -> tuple[ChangeKind, ...]:
+    """Return the kinds that nobody chooses, may still come of a retraining, and are not planned."""
+    return tuple(
+        kind for kind in (*SHOWN_BY_TRAINING, *SHOWN_BY_AUDIT) if plan.change(kind) is None
+    )
+
+
+def outside_of(line: Line, after: BundleDescription) -> tuple[Change, ...]:
+    """Return what of a trained version the plan does not name: it showed in training only."""
     found = differences(
         facts_of(line.bundle.manifest, line.bundle.task, None),
         facts_of(after.manifest, after.task, None),
         fewer_people=after.manifest.subjects < line.bundle.manifest.subjects,
     )
-    return tuple(change_in_words(each) for each in found if line.plan.change(each.kind) is None)
+    return tuple(each for each in found if line.plan.change(each.kind) is None)
 
 
 def _learned_before(before: str, pretrain_on: Cohort | None) -> str:
@@ -202,13 +200,35 @@ def _learned_before(before: str, pretrain_on: Cohort | None) -> str:
     return f"{pretrain_on.provenance.name}, digest {pretrain_on.digest}"
 
 
-def _said(change: Change, own: TrainingConfig | None, parameters: TrainingConfig) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What a retraining would be made with, beside what the champion was made with."""
+
+    before: BundleDescription
+    own: TrainingConfig | None
+    task: Task
+    parameters: TrainingConfig
+
+
+def _said(change: Change, asked: _Asked) -> str:
     by = BY.get(change.kind, "--task, or what the cohort has")
-    named = ""
-    if change.kind is ChangeKind.PARAMETERS and own is not None:
-        pairs: list[tuple[str, Any, Any]] = [
-            (name, was, asdict(parameters)[name]) for name, was in asdict(own).items()
-        ]
-        named = "; ".join(f"{name}: {was} -> {now}" for name, was, now in pairs if was != now)
+    named = change.kind is ChangeKind.PARAMETERS and "; ".join(_parameters(asked))
     what = f"{change.kind} ({named})" if named else change_in_words(change)
     return f"{what}: the plan does not name it; it comes from {by}"
+
+
+def _parameters(asked: _Asked) -> Iterator[str]:
+    """Yield each training parameter that would be another one."""
+    manifest, now = asked.before.manifest, asdict(asked.parameters)
+    if asked.own is not None:
+        was = asdict(asked.own)
+        yield from (f"{name}: {was[name]} -> {now[name]}" for name in now if was[name] != now[name])
+    elif manifest.config_digest != asked.parameters.digest:
+        yield "the champion's run has lost its own, which they are not"
+    old = started_from(manifest.family, manifest.prior, asked.before.task.prior)
+    new = prior_of(asked.parameters.architecture, asked.task.prior)
+    if old is not None and new is not None and old != new:
+        numbers = ", with other numbers" if old.name == new.name else ""
+        yield f"recovery population: {old.name} -> {new.name}{numbers}"
+    if manifest.judging is None:
+        yield "people were judged by single networks, and are now by several joined"

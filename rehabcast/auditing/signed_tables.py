@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ValidationError
 
-from audits.ledger.signing import SIGNATURE, sign, verify
+from audits.ledger.signing import SIGNATURE, verify, written_signed
 from contracts.errors import ContractError
 from rehabcast.settings import Settings
 from rehabcast.signed_artifacts import signing_key, trusted_keys
@@ -37,10 +37,10 @@ def write_stated(
     """
     content = pa.Table.from_pandas(table, preserve_index=False)
     own = {key: stated.model_dump_json().encode("utf-8")}
-    pq.write_table(
-        content.replace_schema_metadata({**(content.schema.metadata or {}), **own}), output
-    )
-    sign(output, output.with_name(output.name + SIGNATURE), signing_key(settings))
+    with written_signed(output, signing_key(settings)) as draft:
+        pq.write_table(
+            content.replace_schema_metadata({**(content.schema.metadata or {}), **own}), draft
+        )
     return hashlib.sha256(output.read_bytes()).hexdigest()
 
 

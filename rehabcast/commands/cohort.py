@@ -16,6 +16,7 @@ from rehabcast.commands.learning.engine import Engine, EngineOption, RayAddress
 from rehabcast.commands.learning.training import TaskOption
 from rehabcast.commands.proposals import map as proposed_maps
 from rehabcast.output import AsJson, emit, require_place
+from stores.private_files import written_whole
 
 if TYPE_CHECKING:
     from features.importing.unused_map import UnusedMap
@@ -188,7 +189,8 @@ def trace(
     if calls.empty:
         advice = "there is nobody to trace"
         raise ContractError("nobody is lost who was not in a draw already", advice)
-    calls.to_csv(output, index=False)
+    with written_whole(output, new=True) as draft:
+        calls.to_csv(draft, index=False)
     result = TracingDraw(
         calls=output, lost=len(calls), drawn=int((calls["drawn"] == "yes").sum()),
         chance=float(calls["tracing_chance"].iloc[0]), seed=seed,

@@ -12,6 +12,7 @@ from rich.table import Table
 from contracts.errors import CohortInvalid, Problem, as_lines
 from rehabcast.commands.learning.engine import Engine, EngineOption, RayAddress
 from rehabcast.output import AsJson, emit, stderr_console
+from stores.private_files import written_whole
 
 app = typer.Typer(no_args_is_help=True, help="Extract daily biomarkers, and report on them.")
 
@@ -93,5 +94,6 @@ def report_features(
     from features.report import write_report
 
     file = output or cohort / "report.html"
-    write_report(read_cohort(cohort), cohort, file)
+    with written_whole(file) as draft:
+        write_report(read_cohort(cohort), cohort, draft)
     emit(FeatureReport(report=file), f"Wrote {file}.", as_json=as_json)

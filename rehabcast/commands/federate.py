@@ -227,11 +227,11 @@ def _new_file(path: Path) -> Path:
 
 
 def _write_signed(settings: Settings, path: Path, text: str) -> None:
-    from audits.ledger.signing import SIGNATURE, sign
+    from audits.ledger.signing import written_signed
     from rehabcast.signed_artifacts import signing_key
 
-    path.write_text(text + "\n")
-    sign(path, path.with_name(path.name + SIGNATURE), signing_key(settings))
+    with written_signed(path, signing_key(settings)) as draft:
+        draft.write_text(text + "\n", "utf-8")
 
 
 def _valid(model: type[Content], **fields: Any) -> Content:

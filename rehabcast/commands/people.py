@@ -13,6 +13,7 @@ from rich.table import Table
 from contracts.errors import ContractError, EvidenceMissing
 from rehabcast.output import AsJson, emit
 from rehabcast.settings import Settings
+from stores.private_files import write_private
 
 if TYPE_CHECKING:
     from audits.ledger.people import People, Person
@@ -161,7 +162,7 @@ def retire(name: NameArgument, as_json: AsJson = False) -> None:
         f"{LAST_ENTRY}: {ended or last}\n{pem}\n"
         for ended, pem in PUBLIC_KEY.findall(path.read_text("ascii"))
     ]
-    path.write_text("".join(blocks), "ascii")
+    write_private(path, "".join(blocks))
     result = RetiredPerson(name=person.name, last_entry=last)
     message = f"{person.name} signs nothing after entry {last}."
     emit(result, escape(message), as_json=as_json)
@@ -185,7 +186,7 @@ def _write_keys(public: Path, key: Path | None, public_key: Path | None) -> None
         make_key(key, public)
     elif public_key is not None:
         try:
-            public.write_bytes(public_key.read_bytes())
+            write_private(public, public_key.read_bytes())
         except OSError as error:
             raise EvidenceMissing(
                 f"{public_key} cannot be read ({error.strerror})", "check the path of the key"

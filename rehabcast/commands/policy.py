@@ -13,6 +13,7 @@ from rich.table import Table
 from contracts.errors import ContractError
 from rehabcast.commands.learning.training import task_file
 from rehabcast.output import AsJson, emit
+from stores.private_files import written_whole
 
 if TYPE_CHECKING:
     from audits.judging.policy import Policy, Rule
@@ -110,8 +111,8 @@ def new(
 
     try:
         # Refuses a file that exists, which may be somebody's policy.
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write((STRICT if strict else PACKAGED).read_text("utf-8"))
+        with written_whole(file, new=True) as draft:
+            draft.write_text((STRICT if strict else PACKAGED).read_text("utf-8"), "utf-8")
     except OSError as error:
         raise ContractError(
             f"{file}: cannot be written ({error.strerror})", "give the path of a new file"

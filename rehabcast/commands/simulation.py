@@ -21,6 +21,7 @@ from rehabcast.output import (
     stderr_console,
 )
 from stores.cores import usable_cores
+from stores.private_files import written_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -244,7 +245,8 @@ def floor(
             batch, events, forecast_task, scenario, seed=seed, workers=workers, advance=advance
         )
     file = floor_file(cohort, forecast_task.name)
-    table.to_parquet(file, index=False)
+    with written_whole(file) as draft:
+        table.to_parquet(draft, index=False)
     result = FloorResult(
         floor=file,
         task=forecast_task.name,
@@ -283,5 +285,6 @@ def draw(
             f"let it end in {', '.join(PICTURES)}",
         )
     require_place(picture)
-    draw_subjects_of(cohort, picture, subjects)
+    with written_whole(picture) as draft:
+        draw_subjects_of(cohort, draft, subjects)
     stderr_console.print(f"Drew {subjects} SIMULATED subjects: {picture}")

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 from audits.disclosure.over_time import last_shown, shown
 from audits.judging.wording import group_in_words
@@ -20,24 +21,26 @@ from audits.report.document import Figure
 from audits.report.editions import to_html, to_pdf
 from audits.report.monthly.content import (
     Clinicians,
+    EarlyOutcomes,
     Edition,
     GroupLeftOut,
     GroupOfPeople,
     LedgerEntry,
-    PointShown,
     ReasonGiven,
     TestShown,
 )
 from audits.report.monthly.document import monthly_edition
 from audits.report.monthly.picture import draw
-from audits.sequential.course import Courses, Point, courses
+from audits.sequential.course import Courses, courses
 from audits.sequential.hypotheses import Hypothesis, not_followed
 from contracts.errors import EvidenceMissing
 from contracts.groups import MINIMUM_SHOWN
 from contracts.naming.model_version import split_version
 from contracts.vocabulary import vocabulary
+from rehabcast.evidence.early import early_outcomes
 from rehabcast.evidence.entries import said_of
 from rehabcast.evidence.growing import groups_left_out
+from rehabcast.evidence.shown_tests import ends, point_shown
 from rehabcast.evidence.watched import Watched
 from serving.formats.cds.cards import OVERRIDE_REASONS
 from serving.state.evidence.accounts import counted
@@ -124,8 +127,18 @@ def edition_of(
         numbers.update(people.items())
         went = _went(store, version, month)
         left_out = groups_left_out(store, ledger, version, month.after)
+        early = early_outcomes(store, version, month.after)
         make = partial(
-            _made, ledger, version, month, now, went, left_out, numbers, sorted(often.values())
+            _made,
+            ledger,
+            version,
+            month,
+            now,
+            went,
+            left_out,
+            early,
+            numbers,
+            sorted(often.values()),
         )
         content = keep(store, service, month.name, make)
     return Edition.model_validate_json(content)
@@ -134,24 +147,23 @@ def edition_of(
 def write_edition(edition: Edition, folder: Path) -> tuple[Path, ...]:
     """Write JSON, page, PDF and picture into a folder; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    figures: tuple[Figure, ...] = draw(edition, folder)
-    document = monthly_edition(edition, figures)
-    files = [folder / name for name in (JSON_FILE, HTML_FILE, PDF_FILE)]
-    files[0].write_text(edition.model_dump_json(indent=2) + "\n", "utf-8")
-    files[1].write_text(to_html(document, folder), "utf-8")
-    files[2].write_bytes(to_pdf(document, folder))
-    return (*files, *(folder / figure.file for figure in figures))
+    # All of them are made before the first takes the place of an earlier one.
+    with TemporaryDirectory(prefix=".", dir=folder) as made:
+        drafts = Path(made)
+        figures: tuple[Figure, ...] = draw(edition, drafts)
+        document = monthly_edition(edition, figures)
+        (drafts / JSON_FILE).write_text(edition.model_dump_json(indent=2) + "\n", "utf-8")
+        (drafts / HTML_FILE).write_text(to_html(document, drafts), "utf-8")
+        (drafts / PDF_FILE).write_bytes(to_pdf(document, drafts))
+        names = (JSON_FILE, HTML_FILE, PDF_FILE, *(figure.file for figure in figures))
+        return tuple((drafts / name).replace(folder / name) for name in names)
 
 
 def _went(store: Store, version: Watched, month: Month) -> Courses:
     """Return how the tests went in the weeks that were over in a month."""
     first, weeks = counted(store, version.followed.service)
-    over = [(week, sums) for week, sums in weeks if _ends(week) < month.after]
+    over = [(week, sums) for week, sums in weeks if ends(week) < month.after]
     return courses(first, over, version.tested, version.plan)
-
-
-def _ends(week: int) -> date:
-    return date.fromordinal(7 * week + 6)
 
 
 def _made(
@@ -161,6 +173,7 @@ def _made(
     now: datetime,
     went: Courses,
     left_out: tuple[GroupLeftOut, ...],
+    early: EarlyOutcomes,
     people: Mapping[tuple[str, ...], int],
     often: list[int],
     before: Numbers,
@@ -193,12 +206,13 @@ def _made(
             median_decisions=round(median(often)) if len(often) >= MINIMUM_SHOWN else None,
         ),
         act=_act(version, went, tests),
-        mean=tuple(map(_point, went.mean)),
+        mean=tuple(map(point_shown, went.mean)),
         warns_at=1 / plan.warn_alpha,
         suspends_at=1 / plan.alpha,
         tests=tests,
         not_tested=not_followed(version.policy),
         left_out=left_out,
+        early=early,
         restricted=tuple(group_in_words(each.attribute, each.label) for each in restricted),
         warnings=tuple(_warnings(ledger, version, month)),
         done=tuple(_done(ledger, model, month)),
@@ -234,7 +248,7 @@ def _tests(version: Watched, went: Courses) -> Iterator[TestShown]:
         yield TestShown(
             rule=each.rule, attribute=each.axis, group=each.group, milestone=each.milestone,
             side=each.side, needed=kinds[each.warns_only] / _alpha(version, each),
-            warns_only=each.warns_only, points=tuple(map(_point, points)),
+            warns_only=each.warns_only, points=tuple(map(point_shown, points)),
         )  # fmt: skip
 
 
@@ -254,12 +268,6 @@ def _act(version: Watched, went: Courses, tests: tuple[TestShown, ...]) -> str:
         test.share >= (1 if test.warns_only else plan.alpha / plan.warn_alpha) for test in tests
     )
     return "warn" if warns or now >= 1 / plan.warn_alpha else "none"
-
-
-def _point(point: Point) -> PointShown:
-    return PointShown(
-        week_ends=_ends(point.week).isoformat(), e_value=point.e_value, largest=point.largest
-    )
 
 
 def _done(ledger: Ledger, model: str, month: Month) -> Iterator[LedgerEntry]:

@@ -157,8 +157,6 @@ def compare(
         points=monitoring.range * bundle.task.target.minimal_important_difference,
         simulated=bundle.manifest.simulated,
     )
-    if output is not None:
-        comparison = write_pairs(settings, rows, comparison, output)
     pairs, policy = ServedPairs(comparison=comparison, rows=rows), policy_for(settings, bundle)
     record = read_book(ledger.engine).in_force(model)
     earlier = earlier_audits(ledger.trail(), model_version, bundle.digest)
@@ -166,11 +164,15 @@ def compare(
     if record is not None:
         results = served_results(record.plan, own, pairs, None, policy, earlier)
         criteria = tuple(_criteria(record.plan, results))
+    shown = tuple(differences(pairs, policy))
+    # At the end: whatever is refused leaves no table behind.
+    if output is not None:
+        comparison = write_pairs(settings, rows, comparison, output)
     return ShadowComparison(
         model_version=model_version,
         champion=champion.model_version,
         people=people_in_words(own[SUBJECT].nunique()),
-        differences=tuple(differences(pairs, policy)),
+        differences=shown,
         criteria=criteria,
         pairs_digest=comparison.pairs_digest or None,
     )

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from audits.judging.policy import Policy
-from audits.judging.wording import group_in_words
 from audits.ledger.evidence.acting import restrict, restricted_now, suspend, warn
 from audits.ledger.evidence.restrictions import Restricted
 from audits.ledger.ledger import Ledger
-from audits.measure.groups import EVERYONE
 from audits.report.monthly.wording import e_value_in_words
-from audits.sequential.course import Courses, courses
+from audits.sequential.course import courses
 from audits.sequential.hypotheses import Hypothesis, not_followed
 from audits.sequential.payoffs import week_of_outcomes
-from audits.sequential.plan import MonitoringPlan
-from audits.sequential.state import Act, Decision, Standing, Standings, decide, standings
-from contracts.digests import record_digest
-from contracts.groups import MINIMUM_SHOWN, people_in_words
+from audits.sequential.state import Act, Decision, Standings, decide, standings
+from contracts.groups import people_in_words
 from inference.matching.tables import MonitoringTables
+from rehabcast.evidence.early import EARLY, EarlyRun
+from rehabcast.evidence.early import look as look_early
 from rehabcast.evidence.growing import GrowthRun
 from rehabcast.evidence.growing import look as grow
+from rehabcast.evidence.lost.tracing import HIDDEN_IN_LOSS, TracingRun
+from rehabcast.evidence.lost.tracing import look as look_at_traced
 from rehabcast.evidence.shift import ShiftRun, look
+from rehabcast.evidence.shown_tests import ShownTest, evidence_of, foremost, named
 from rehabcast.evidence.watched import Watched
 from serving.state.evidence.accounts import counted
 from serving.state.evidence.counting import Followed, close_weeks, take_in
@@ -33,34 +33,6 @@ from serving.state.store import Store
 
 OUTCOMES, WHO_COMES = "outcomes", "who comes"
 """What a warning is about."""
-
-LARGEST_SHOWN = 5
-"""Tests that a result names, those that speak most against a rule first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShownTest:
-    """One test as it stands.
-
-    Parameters
-    ----------
-    rule, attribute, group, side, milestone
-        What is tested: that the rule is kept for the group, on one side of its limit.
-    e_value, largest
-        How much wealth bets against it have made of 1: now, and at most. Of `foremost` as editions
-        show it: to two digits, anew when 11 more people paid. None where fewer than 11 have paid.
-    needed
-        The e-value at which this test alone restricts or suspends; of lost outcomes, warns.
-    """
-
-    rule: str
-    attribute: str
-    group: str
-    side: str
-    milestone: str | None
-    e_value: float | None
-    largest: float | None
-    needed: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +67,10 @@ class MonitoringRun:
         Whether people still come as they came, before any outcome; it only warns.
     growth
         Whom the scope may grow by; it only proposes.
+    early
+        What outcomes of earlier horizons begin to say; it only warns.
+    tracing
+        What is found where a random share of the lost is traced; it only warns.
     """
 
     model_version: str
@@ -117,6 +93,8 @@ class MonitoringRun:
     not_tested: tuple[str, ...]
     shift: ShiftRun
     growth: GrowthRun
+    early: EarlyRun
+    tracing: TracingRun
 
 
 def sums_of(
@@ -163,7 +141,7 @@ def run(
     )
     done = False
     if act and serving and champion is not None and decision.act in {Act.RESTRICT, Act.SUSPEND}:
-        evidence = evidence_of(store, version, decision, stand, said)
+        evidence = _evidence_of(store, version, decision, stand, said)
         if decision.act is Act.RESTRICT:
             restrict(
                 ledger.engine, champion, new, evidence=evidence, actor=actor, now=now,
@@ -176,13 +154,19 @@ def run(
             )  # fmt: skip
         done = True
     shift = look(store, version, now.date())
+    early = look_early(store, version, now.date(), out)
+    traced = look_at_traced(store, version, now.date(), out)
     if act and serving and champion is not None:
         found: dict[str, Mapping[str, Any]] = {}
         if decision.act is Act.WARN:
-            found[OUTCOMES] = evidence_of(store, version, decision, stand, said)
+            found[OUTCOMES] = _evidence_of(store, version, decision, stand, said)
         if shift.warns:
-            named = tuple(each for each in shift.foremost if each.largest >= each.needed)
-            found[WHO_COMES] = asdict(replace(shift, foremost=named))
+            reached = tuple(each for each in shift.foremost if each.largest >= each.needed)
+            found[WHO_COMES] = asdict(replace(shift, foremost=reached))
+        if early.warning is not None:
+            found[EARLY] = early.warning
+        if traced.warning is not None:
+            found[HIDDEN_IN_LOSS] = traced.warning
         for what, about in found.items():
             warn(
                 ledger.engine, champion, what, evidence=about, actor=actor, now=now,
@@ -215,6 +199,8 @@ def run(
         not_tested=not_followed(version.policy),
         shift=shift,
         growth=growth,
+        early=early.run,
+        tracing=traced.run,
     )
 
 
@@ -226,56 +212,21 @@ def standings_of(
     return standings(first, weeks, version.tested, version.plan, out)
 
 
-def foremost(stand: Standings, went: Courses, plan: MonitoringPlan) -> tuple[ShownTest, ...]:
-    """Return the tests that speak most against a rule, for what each needs to act or warn.
-
-    Between two runs a single person may have paid: so they are shown as editions show them.
-    """
-    tests = [
-        replace(shown(each, plan), e_value=points[-1].e_value, largest=points[-1].largest)
-        for each, points in zip(stand.tests, went.tests, strict=True)
-        if points
-    ]
-    tests.sort(key=lambda t: (t.largest or 0.0) / t.needed)
-    return tuple(reversed(tests[-LARGEST_SHOWN:]))
-
-
-def shown(test: Standing, plan: MonitoringPlan) -> ShownTest:
-    """Return a test as entries of the ledger keep it."""
-    each = test.hypothesis
-    alpha = plan.warn_alpha if each.warns_only else plan.alpha
-    is_small = test.payoffs < MINIMUM_SHOWN
-    return ShownTest(
-        rule=each.rule, attribute=each.axis, group=each.group, milestone=each.milestone,
-        side=each.side, e_value=None if is_small else test.e_value,
-        largest=None if is_small else test.largest, needed=1 / (alpha * test.weight),
-    )  # fmt: skip
-
-
-def evidence_of(
+def _evidence_of(
     store: Store, version: Watched, decision: Decision, stand: Standings, said: str
 ) -> dict[str, Any]:
     """Return what an entry of the ledger keeps of the evidence; nothing about a person."""
-    _, weeks = counted(store, version.followed.service)
     return {
         "said": said,
-        "plan": version.plan.digest,
-        "policy": version.policy.digest,
-        "terms": version.followed.terms,
-        "weeks": stand.weeks,
-        "people_due": people_in_words(stand.due),
-        "people_observed": people_in_words(stand.observed),
         "mean_e": stand.mean,
         "largest_mean_e": stand.largest_mean,
-        "tests": [asdict(shown(each, version.plan)) for each in decision.because],
-        # Of every number that was kept: who recomputes them gets the same.
-        "sums_digest": record_digest({"weeks": json.loads(json.dumps(weeks))}),
+        **evidence_of(store, version, version.followed, stand, decision.because, version.plan),
     }
 
 
 def in_words(version: Watched, decision: Decision, stand: Standings) -> str:
     """Say what follows."""
-    rules = "; ".join(dict.fromkeys(map(_named, decision.because)))
+    rules = "; ".join(dict.fromkeys(map(named, decision.because)))
     together = f"all tests together (mean e-value {e_value_in_words(stand.largest_mean)})"
     if decision.act is Act.SUSPEND:
         return f"outcomes show a broken rule: {rules or together}"
@@ -284,10 +235,3 @@ def in_words(version: Watched, decision: Decision, stand: Standings) -> str:
     if decision.act is Act.WARN:
         return f"outcomes begin to speak against a rule: {rules or together}"
     return "outcomes speak against no rule"
-
-
-def _named(each: Standing) -> str:
-    test, is_shown = each.hypothesis, each.payoffs >= MINIMUM_SHOWN
-    who = "" if test.axis == EVERYONE else f" for {group_in_words(test.axis, test.group)}"
-    e_value = f" (e-value {e_value_in_words(each.largest)})" if is_shown else ""
-    return f"“{test.rule}”{who}{e_value}"

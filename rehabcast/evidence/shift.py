@@ -102,7 +102,7 @@ def asked_of(version: Watched) -> Asked:
     bundle, followed = version.bundle, version.followed
     scale = scales(bundle.task, bundle.layout, bundle.reference)
     terms = {
-        "plan": version.plan.digest,
+        "plan": version.plan.terms,
         "quantities": [*scale.quantities],
         "low": scale.low_Q.tolist(),
         "step": scale.step_Q.tolist(),

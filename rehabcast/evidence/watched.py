@@ -9,6 +9,7 @@ from audits.judging.policy import Policy
 from audits.ledger.ledger import Ledger
 from audits.ledger.records import Champion
 from audits.ledger.trail import utc
+from audits.sequential.early import early_hypotheses, until_primary
 from audits.sequential.growing import cannot_be_shown, doubts, groups_outside
 from audits.sequential.hypotheses import Hypothesis, hypotheses
 from audits.sequential.plan import MonitoringPlan, load_plan
@@ -16,6 +17,7 @@ from contracts.digests import record_digest
 from contracts.errors import EvidenceMissing
 from contracts.predictions import CANDIDATE, GROUP, MODEL, PATTERN
 from contracts.scope import HeldBack, Scope
+from contracts.task import Task
 from inference.bundle import Bundle
 from rehabcast.auditing.planned_changes import served_scope
 from rehabcast.settings import Settings
@@ -47,6 +49,8 @@ class Watched:
         What is bet against of the groups that are not among them (`audits.sequential.growing`).
     never
         Rules because of which some groups are never proposed.
+    tested_early
+        What is tested of horizons before the primary one (`audits.sequential.early`).
     """
 
     model_version: str
@@ -59,6 +63,7 @@ class Watched:
     shown: Scope | None = None
     grows: tuple[Hypothesis, ...] = ()
     never: tuple[str, ...] = ()
+    tested_early: tuple[Hypothesis, ...] = ()
 
     @property
     def followed(self) -> Followed:
@@ -68,7 +73,7 @@ class Watched:
             task=self.bundle.task,
             terms=record_digest(
                 {
-                    "plan": self.plan.digest,
+                    "plan": self.plan.terms,
                     "policy": self.policy.digest,
                     "tested": [each.name for each in self.tested],
                 }
@@ -79,12 +84,17 @@ class Watched:
         )
 
     @property
+    def traced(self) -> Followed:
+        """By what is counted what was seen and traced of its people."""
+        return replace(self.followed, purpose="tracing")
+
+    @property
     def growing(self) -> Followed | None:
         """By what is counted whom its scope may grow by; None where nobody is left out."""
         if self.shown is None or not self.grows:
             return None
         terms = {
-            "plan": self.plan.digest,
+            "plan": self.plan.terms,
             "policy": self.policy.digest,
             "tested": [each.name for each in self.grows],
             "shown": self.shown.model_dump(mode="json"),
@@ -92,6 +102,26 @@ class Watched:
         return replace(
             self.followed, terms=record_digest(terms), silent_too=True, purpose="scope"
         )  # fmt: skip
+
+    @property
+    def early_task(self) -> Task | None:
+        """The task of the horizons before the primary one; None where there are none."""
+        return until_primary(self.bundle.task)
+
+    @property
+    def followed_early(self) -> Followed | None:
+        """By what early outcomes are counted; None where nothing is asked of them."""
+        task = self.early_task
+        if task is None or not self.tested_early:
+            return None
+        terms = {
+            "plan": self.plan.digest,
+            "policy": self.policy.digest,
+            "tested": [each.name for each in self.tested_early],
+        }
+        return replace(
+            self.followed, task=task, terms=record_digest(terms), purpose="early outcomes"
+        )
 
 
 def watched(settings: Settings, ledger: Ledger, name: str) -> Watched:
@@ -139,10 +169,12 @@ def watched(settings: Settings, ledger: Ledger, name: str) -> Watched:
     left_out = () if shown is None else groups_outside(shown)
     never = {each: cannot_be_shown(policy, each.attribute) for each in left_out}
     grows = doubts(policy, [each for each in left_out if not never[each]], milestones, points)
+    early = () if plan.early is None else early_hypotheses(policy, groups, points, plan.early)
     return Watched(
         model_version=str(version), bundle=bundle, champion=champion, scope=scope, policy=policy,
         plan=plan, tested=hypotheses(policy, groups, milestones, points), shown=shown, grows=grows,
         never=tuple(dict.fromkeys(rule for rules in never.values() for rule in rules)),
+        tested_early=early,
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +11,12 @@ from scipy.stats import norm
 
 from contracts.forecast import QUANTILE_LEVELS
 from contracts.task import Milestone, Task
-from inference.milestones import chances, reached, reached_today, usual_visits
+from inference import milestones
+from inference.milestones import reached_today, usual_visits
+
+chances = partial(milestones.chances, assessed_B=None)
+reached = partial(milestones.reached, assessed_B=None)
+"""Of people whose last score was observed, unless it says otherwise."""
 
 
 def at(task: Task, threshold: float) -> Task:

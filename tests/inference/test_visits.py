@@ -50,9 +50,11 @@ def test_as_many_reach_a_milestone_as_was_said(
     quantiles_BHQ, people, task = drawn(batch, task, 0.6, shift)
     visits = learn_visits(quantiles_BHQ, people, task)
     seen_BH = ~np.isnan(people.truth_BH)
-    told = chances(quantiles_BHQ, people.last_score_B, task, visits, counted_BH=seen_BH)
-    before = chances(quantiles_BHQ, people.last_score_B, task, counted_BH=seen_BH)
-    was = reached(people.truth_BH, people.last_score_B, task)
+    told = chances(
+        quantiles_BHQ, people.last_score_B, task, visits, counted_BH=seen_BH, assessed_B=None
+    )
+    before = chances(quantiles_BHQ, people.last_score_B, task, counted_BH=seen_BH, assessed_B=None)
+    was = reached(people.truth_BH, people.last_score_B, task, assessed_B=None)
     name = task.milestones[0].name
     for h, seen_B in enumerate(seen_BH.T):
         came = was[name][seen_B, h].mean()

@@ -11,7 +11,9 @@ import pytest
 from mlflow.entities import Run
 
 from audits.judging.lost.missing import violations
-from contracts.bundle import MANIFEST_FILE, PROFILE_FILE, Judging, Manifest
+from contracts.bundle import CODES_FILE, MANIFEST_FILE, PROFILE_FILE, Judging, Manifest
+from contracts.changes.difference import SHOWN_BY_TRAINING, differences
+from contracts.changes.facts import facts_of
 from contracts.cohort import ENROLMENT, Cohort, Provenance
 from contracts.digests import file_digest
 from contracts.errors import ContractError, EvidenceMissing, IntegrityError
@@ -19,7 +21,9 @@ from contracts.predictions import ASKED, CANDIDATE, MODEL, forecasts_of, questio
 from contracts.task import Task
 from inference.people_at_times import learn_people_at_times, read_people_at_times
 from training.fitting.config import TrainingConfig
+from training.fitting.preparation import training_parts
 from training.registry.follow_up import fetch_follow_up
+from training.registry.foreseen import foreseen
 from training.registry.model_versions import (
     BUNDLE_FOLDER,
     FOLLOW_UP_FILE,
@@ -244,6 +248,27 @@ def test_the_manifest_says_how_the_judged_forecasts_were_made(
     judging = manifest.judging
     assert judging is not None
     assert judging == Judging(folds=3, members=3, members_unseen=2, joined=judging.joined)
+
+
+def test_all_but_what_only_training_shows_is_foreseen(
+    trained: ModelVersion, store: Store, cohort: Cohort, task: Task
+) -> None:
+    """From a manifest that shares nothing with it: a change plan is asked before training."""
+    bundle = fetch(store, trained, BUNDLE_FOLDER)
+    manifest = Manifest.model_validate_json((bundle / MANIFEST_FILE).read_text("utf-8"))
+    before = Manifest(
+        files={CODES_FILE: "another"}, family="another", modalities=(), channels=(),
+        channel_modalities=(), person=(), horizon_days=(), cohort_name="another", simulated=False,
+        data_digest="", task_digest="", config_digest="", code_digest="", predictions_digest="",
+        seed=9, subjects=1, created="",
+    )  # fmt: skip
+    parts = training_parts(cohort, task, QUICK)
+    expected = foreseen(before, cohort, parts, task, QUICK, pretrained_on="")
+    assert expected.subjects == manifest.subjects
+    found = differences(
+        facts_of(expected, task, None), facts_of(manifest, task, None), fewer_people=False
+    )
+    assert {each.kind for each in found} <= set(SHOWN_BY_TRAINING)
 
 
 def test_the_follow_up_table_tells_of_every_forecast_and_of_people_without_an_outcome(

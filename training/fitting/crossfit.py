@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.bundle import Judging
+from contracts.bundle import Joined, Judging
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.calibration import Calibration, learn_calibration
@@ -54,8 +54,10 @@ class CrossFit:
         Their chances of the milestones by the assessments that took place, (B, H) by name.
     out_of_fold_given_BH
         Which of them a service would give that had seen everybody else.
+    by_people_BH
+        How far each median would vary if other people had been learned from, score points squared.
     by_people_H
-        Which share of a forecast's variance is that other people could have been learned from.
+        Which share of a forecast's variance that is.
     judging
         How many networks made each of them, and how they were joined.
     curves
@@ -68,6 +70,7 @@ class CrossFit:
     uncalibrated_BHQ: NDArray[np.float64]
     out_of_fold_chances: dict[str, NDArray[np.float64]]
     out_of_fold_given_BH: NDArray[np.bool_]
+    by_people_BH: NDArray[np.float64]
     by_people_H: NDArray[np.float64]
     judging: Judging
     curves: Mapping[str, list[dict[str, float]]]
@@ -159,7 +162,7 @@ def crossfit(
     records = batch if records is None else records
     out_of_fold_BHQ, out_of_fold_chances = _out_of_fold(batch, records, raw_BHQ, fold_of, task)
     given_BH = given_by_others(records, batch, task)
-    variance_BH = variance_by_people(unseen, fold_B, batch)
+    by_people_BH = variance_by_people(unseen, fold_B, batch)
     return CrossFit(
         served=join(members, joined),
         calibration=learn_calibration(raw_BHQ, batch, records, task),
@@ -167,17 +170,23 @@ def crossfit(
         uncalibrated_BHQ=raw_BHQ,
         out_of_fold_chances=out_of_fold_chances,
         out_of_fold_given_BH=given_BH,
-        by_people_H=share_by_people(variance_BH, out_of_fold_BHQ, given_BH),
-        judging=Judging(
-            folds=config.folds,
-            members=len(members),
-            members_unseen=config.folds - 1,
-            joined=joined,
-        ),
+        by_people_BH=by_people_BH,
+        by_people_H=share_by_people(by_people_BH, out_of_fold_BHQ, given_BH),
+        judging=judging_of(config, joined),
         curves={
             f"without folds {first} and {second}": learning_curve(fit.folder)
             for fit, (first, second) in zip(fits, without, strict=True)
         },
+    )
+
+
+def judging_of(config: TrainingConfig, joined: Joined) -> Judging:
+    """Return how the forecasts are made that an audit judges a cross-fit by."""
+    return Judging(
+        folds=config.folds,
+        members=networks_of(config),
+        members_unseen=config.folds - 1,
+        joined=joined,
     )
 
 

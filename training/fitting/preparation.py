@@ -23,7 +23,7 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from contracts.vocabulary import NOT_RECORDED
 from features.sequences import training_sequences
-from inference.milestones import reached
+from inference.milestones import assessed, reached
 from inference.similar import LEAST_OUTCOMES
 from training.fitting.config import TrainingConfig
 from training.fitting.leaks import check_target_leakage
@@ -213,7 +213,8 @@ def _days(batch: SequenceBatch, task: Task) -> Iterator[CohortNote]:
 
 def _milestones(batch: SequenceBatch, task: Task) -> Iterator[CohortNote]:
     observed_BH = ~np.isnan(batch.truth_BH)
-    for name, reached_BH in reached(batch.truth_BH, batch.last_score_B, task).items():
+    was = reached(batch.truth_BH, batch.last_score_B, task, assessed_B=assessed(batch, task))
+    for name, reached_BH in was.items():
         answers = reached_BH[observed_BH]
         if len(answers) and (answers.all() or not answers.any()):
             yield CohortNote(

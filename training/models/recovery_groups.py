@@ -16,7 +16,12 @@ from contracts.priors import RecoveryPrior
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.models import Predict
-from training.models.layers.bounded_distribution import mixture_cdf, quantiles, to_score_points
+from training.models.layers.bounded_distribution import (
+    cells_of,
+    mixture_cdf,
+    quantiles,
+    to_score_points,
+)
 from training.models.layers.recovery_curves import level, score_log_likelihood
 
 STARTS_PER_GROUP = 101
@@ -104,6 +109,7 @@ def _forecast(
         weight_BP[:, None].expand_as(level_BHP),
         level_BHP,
         torch.full_like(level_BHP, noise_share),
+        cells_of(task.target),
     )
     quantiles_BHQ = quantiles(cdf_BHK, torch.tensor(QUANTILE_LEVELS))
     return to_score_points(quantiles_BHQ.double(), worst, best).numpy()

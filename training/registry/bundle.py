@@ -18,10 +18,11 @@ from contracts.groups import GroupName
 from contracts.naming.formats import name_of
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from contracts.vocabulary import NOTHING, Additions
+from contracts.vocabulary import NOTHING, Additions, added_among
 from contracts.vocabulary.additions import as_toml
 from inference.calibration import Calibration
 from inference.out_of_distribution import fit_reference
+from inference.people_at_times import PeopleAtTimes
 from inference.twin.courses import learn_courses_seen
 from inference.twin.support import learn_doses_seen
 from training.models.layers.input_columns import modalities_of
@@ -113,6 +114,24 @@ def write_bundle(
     if codes.codes:
         (folder / names.CODES_FILE).write_text(as_toml(codes), "utf-8")
     return write_manifest(folder, sample, provenance, calibration.offsets.groups_G)
+
+
+def own_codes(task: Task, at_times: PeopleAtTimes) -> Additions:
+    """Return what the codes mean that a bundle is about and rehabcast does not ship.
+
+    They are those of the task, and those whose quartiles the bundle holds, which are of enough
+    people to be told.
+    """
+    inputs = task.inputs
+    named = {
+        task.target.code, *inputs.assessments, *inputs.daily, *inputs.person,
+        *(attribute.code for attribute in task.sensitive),
+        *(cluster.code for cluster in task.clusters),
+    }  # fmt: skip
+    shown = {
+        code for code, spans in at_times.codes.items() if any(span is not None for span in spans)
+    }
+    return added_among(named | shown)
 
 
 def write_manifest(

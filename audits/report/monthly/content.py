@@ -111,6 +111,25 @@ class TestShown(_Strict):
         return self.points[-1].largest / self.needed if self.points else 0.0
 
 
+class EarlyOutcomes(_Strict):
+    """What outcomes before the one that counts begin to say; it only warns.
+
+    Parameters
+    ----------
+    weeks
+        Of which week after enrolment, and later ones before the one that counts; None where nothing
+        is asked of them.
+    why_not
+        Why nothing is asked; None where something is.
+    tests
+        Each test, with a limit of its own; what is needed is needed to warn.
+    """
+
+    weeks: int | None
+    why_not: str | None
+    tests: tuple[TestShown, ...]
+
+
 class GroupLeftOut(_Strict):
     """A group that the audit left out, and how far outcomes are from proposing it.
 
@@ -192,10 +211,13 @@ class Edition(_Strict):
         Binding rules that nothing on record in service can test.
     left_out
         Groups that the audit left out, and how far outcomes are from proposing them.
+    early
+        What earlier outcomes begin to say; None of editions made before there was that.
     restricted
         Groups that outcomes have taken out of scope until now.
     warnings
-        Of outcomes, and of people who do not come as they came, since it came into service.
+        Of outcomes, of early ones, and of people who do not come as they came, since it came into
+        service.
     done
         Entries of the ledger of this month.
     plan_version, plan_digest, policy_version, policy_digest, change_plan
@@ -223,6 +245,7 @@ class Edition(_Strict):
     tests: tuple[TestShown, ...]
     not_tested: tuple[str, ...]
     left_out: tuple[GroupLeftOut, ...] = ()
+    early: EarlyOutcomes | None = None
     restricted: tuple[str, ...]
     warnings: tuple[str, ...]
     done: tuple[LedgerEntry, ...]

@@ -18,6 +18,7 @@ from audits.report.document import (
 )
 from audits.report.monthly.content import Edition, GroupOfPeople
 from audits.report.monthly.crosswalk import STANDARDS, answers
+from audits.report.monthly.early import early_outcomes
 from audits.report.monthly.left_out import left_out
 from audits.report.monthly.picture import NAMED, ranked
 from audits.report.monthly.wording import (
@@ -68,6 +69,7 @@ def monthly_edition(edition: Edition, figures: tuple[Figure, ...]) -> Document:
             Paragraph(text=HOW_SHOWN),
             Heading(level=1, text="The tests"),
             *_tests(edition, figures),
+            *early_outcomes(edition),
             *left_out(edition),
             Heading(level=1, text="What clinicians said"),
             *_clinicians(edition),

@@ -16,6 +16,7 @@ from contracts.errors import ContractError, EvidenceMissing
 from rehabcast.commands.governance import ModelArgument, Reason
 from rehabcast.output import AsJson, emit, stderr_console
 from rehabcast.settings import Settings
+from stores.private_files import written_whole
 
 if TYPE_CHECKING:
     from audits.changes.plan import ChangePlan
@@ -120,8 +121,8 @@ def new(
     text = text.replace('line = "arm"', f'line = "{quoted}"', 1)
     try:
         # Refuses a file that exists, which may be somebody's plan.
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(text)
+        with written_whole(file, new=True) as draft:
+            draft.write_text(text, "utf-8")
     except OSError as error:
         raise ContractError(
             f"{file}: cannot be written ({error.strerror})", "give the path of a new file"

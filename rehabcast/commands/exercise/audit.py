@@ -18,6 +18,7 @@ from contracts.exercise.recogniser_audit import (
 )
 from rehabcast.commands.exercise.labelled import Labelled, read_labelled
 from rehabcast.output import AsJson, emit, require_place
+from stores.private_files import written_whole
 
 if TYPE_CHECKING:
     from inference.exercise.recogniser import Recogniser
@@ -42,8 +43,6 @@ def audit(
     from inference.exercise.recogniser import read_recogniser
 
     model = read_recogniser(recogniser)
-    if (sets is None) != (map_file is None):
-        raise ContractError("--sets and --map belong together", "give both, or neither")
     if sets is None or map_file is None:
         result = read_recogniser_audit(recogniser, model.version)
     else:
@@ -53,7 +52,8 @@ def audit(
         labelled = read_labelled(sets, read_import_map(map_file))
         _require_fitted_from(labelled, seed, model)
         result = _audited(labelled, seed, model)
-        write_recogniser_audit(audit_path(recogniser), result)
+        with written_whole(audit_path(recogniser)) as draft:
+            write_recogniser_audit(draft, result)
     emit(result, _table(result), as_json=as_json)
 
 

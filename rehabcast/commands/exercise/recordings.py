@@ -17,6 +17,7 @@ from contracts.exercise.recogniser_audit import read_recogniser_audit
 from rehabcast.commands.exercise.labelled import read_labelled, require_name
 from rehabcast.commands.exercise.prescribed import as_prescribed, templates_of
 from rehabcast.output import AsJson, emit, require_place, stderr_console
+from stores.private_files import written_whole
 
 if TYPE_CHECKING:
     from features.importing.import_map import ImportMap
@@ -94,7 +95,8 @@ def train(
     exercises, heads = fit_heads(labelled, seed)
     people = len({each.person for each in labelled})
     simulated = declared.simulated
-    made = write_recogniser(output, exercises, heads, people=people, simulated=simulated)
+    with written_whole(output) as draft:
+        made = write_recogniser(draft, exercises, heads, people=people, simulated=simulated)
     result = TrainedRecogniser(
         path=output, version=made.version, exercises=exercises, people=people, sets=len(labelled)
     )
@@ -125,7 +127,8 @@ def enrol(
     model = read_recogniser(recogniser)
     shown = read_recording(recording, read_import_map(map_file))
     template = enrolled(shown.motions, shown.side, exercise, model, name=recording.name)
-    write_template(output, template)
+    with written_whole(output) as draft:
+        write_template(draft, template)
     result = Enrolled(
         path=output, sha256=file_digest(output), exercise=exercise, side=template.side,
         repetitions=template.repetitions,
@@ -178,7 +181,8 @@ def recognise(
         found = as_prescribed(found, prescribed, read.side)
     if trunk is not None:
         found = _beside_trunk(found, trunk, read_import_map(map_file))
-    write_sets(output, found.file)
+    with written_whole(output) as draft:
+        write_sets(draft, found.file)
     known = [each for each in found.file.sets if each.exercise is not None]
     result = SetsWritten(
         path=output, sets=len(found.file.sets), unknown=len(found.file.sets) - len(known),

@@ -21,6 +21,7 @@ from rehabcast.commands.learning.training import (
 )
 from rehabcast.output import INLINE, AsJson, emit, progress, require_place
 from rehabcast.settings import Settings
+from stores.private_files import written_whole
 
 if TYPE_CHECKING:
     from training.fitting.config import TrainingConfig
@@ -79,6 +80,7 @@ def search(
             advance=advance,
             tell=announce,
         )
-    best.write(output)
+    with written_whole(output) as draft:
+        best.write(draft)
     result = SearchResult(config=best, cohort_notes=tuple(notes), task_notes=of_task)
     emit(result, f"Best parameters: {output}", as_json=as_json)

@@ -137,9 +137,10 @@ def train(
 ) -> None:
     """Train on a cohort and register a candidate; to resume after an interruption, run it again."""
     if without is not None:
+        from features.cohort import read_cohort
         from rehabcast.auditing.overlap import require_without
 
-        require_without([cohort, *([] if pretrain_on is None else [pretrain_on])], without)
+        require_without(map(read_cohort, filter(None, (cohort, pretrain_on))), without)
     try:
         result = run_training(
             cohort,

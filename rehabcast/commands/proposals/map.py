@@ -11,6 +11,7 @@ import typer
 
 from contracts.errors import ContractError
 from rehabcast.output import AsJson, emit, require_place, stderr_console
+from stores.private_files import written_whole
 
 if TYPE_CHECKING:
     from features.mapping.answers import Place
@@ -84,8 +85,8 @@ def map_(
     if on_terminal if ask is None else ask:
         proposal = answered(proposal, _ask)
     text = map_text(proposal, output.name)
-    with output.open("x", encoding="utf-8") as stream:
-        stream.write(text)
+    with written_whole(output, new=True) as draft:
+        draft.write_text(text, "utf-8")
     count = len(open_points(parsed_toml(text), LITERAL))
     written = MapWritten(map=output, open_points=count, proposal=proposal)
     emit(written, _summary(written), as_json=as_json)

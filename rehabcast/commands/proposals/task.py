@@ -11,6 +11,7 @@ import typer
 from contracts.errors import ContractError
 from rehabcast.commands.learning.training import task_file
 from rehabcast.output import AsJson, emit, require_place
+from stores.private_files import written_whole
 
 if TYPE_CHECKING:
     from training.proposals.cohort_facts import TaskFacts
@@ -81,8 +82,8 @@ def new(
     facts = task_facts(cohort, target)
     ages = cohort.events.loc[cohort.events[CODE] == AGE, NUMBER].to_numpy(dtype=float)
     text = task_text(facts, age_bands(ages) if AGE in facts.sensitive else (), output.name)
-    with output.open("x", encoding="utf-8") as stream:
-        stream.write(text)
+    with written_whole(output, new=True) as draft:
+        draft.write_text(text, "utf-8")
     count = len(open_points(parsed_toml(text)))
     written = TaskWritten(path=output, open_points=count, found=facts)
     emit(

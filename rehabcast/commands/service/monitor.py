@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,23 +14,28 @@ from rich.markup import escape
 from rich.table import Table
 
 from contracts.errors import ContractError
+from rehabcast.commands.service import tracing
 from rehabcast.output import AsJson, emit, require_place, stderr_console
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
     from audits.report.monthly.content import Edition
+    from rehabcast.evidence.early import EarlyRun
     from rehabcast.evidence.growing import GrowthRun
+    from rehabcast.evidence.lost.tracing import TracingRun
     from rehabcast.evidence.paired import ShadowComparison
     from rehabcast.evidence.running import MonitoringRun
+    from rehabcast.evidence.shown_tests import ShownTest
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Evidence over time: forecasts on record, compared with the outcomes that came later.",
 )
 
-Name = Annotated[
-    str, typer.Argument(help="Model, for its champion; or NAME/N, such as of a shadow.")
-]
+Name = tracing.Name
+
+app.command()(tracing.trace)
+app.command()(tracing.traced)
 
 
 @app.command()
@@ -188,13 +193,7 @@ def _readable(result: MonitoringRun) -> Group:
     lines += [f"No longer for {each.attribute}: {each.label}." for each in result.restricted]
     if result.not_tested:
         lines.append(f"Not tested in service: {', '.join(result.not_tested)}.")
-    table = Table("rule", "for", "side", "e-value", "largest", "acts or warns at")
-    for test in result.foremost:
-        rule = test.rule if test.milestone is None else f"{test.rule} ({test.milestone})"
-        who = group_in_words(test.attribute, test.group)
-        found = (test.e_value, test.largest)
-        numbers = ("not shown" if each is None else e_value_in_words(each) for each in found)
-        table.add_row(rule, who, test.side, *numbers, f"{test.needed:,.0f}")
+    table = _tests(result.foremost, "rule", "acts or warns at")
     shift, when = result.shift, ""
     if shift.since_week is not None:
         when = f", seen in week {shift.since_week} (whether forecasts are right, outcomes tell)"
@@ -213,8 +212,60 @@ def _readable(result: MonitoringRun) -> Group:
         f" {shift.warns_at:g}."
     )
     return Group(
-        "\n".join(lines), table, said, *([came] if shift.foremost else []), *_growth(result.growth)
+        "\n".join(lines), table, said, *([came] if shift.foremost else []), *_early(result.early),
+        *_growth(result.growth),
+        *_traced(result.tracing),
+    )  # fmt: skip
+
+
+def _tests(tests: Iterable[ShownTest], first: str, last: str) -> Table:
+    """Return tests of rules as a table; its first and last column are named."""
+    from audits.judging.wording import group_in_words
+    from audits.report.monthly.wording import e_value_in_words
+
+    table = Table(first, "for", "side", "e-value", "largest", last)
+    for test in tests:
+        rule = test.rule if test.milestone is None else f"{test.rule} ({test.milestone})"
+        who = group_in_words(test.attribute, test.group)
+        found = (test.e_value, test.largest)
+        numbers = ("not shown" if each is None else e_value_in_words(each) for each in found)
+        table.add_row(rule, who, test.side, *numbers, f"{test.needed:,.0f}")
+    return table
+
+
+def _early(early: EarlyRun) -> Iterator[str | Table]:
+    """Yield what outcomes before the one that counts begin to say."""
+    if early.horizon_weeks is None:
+        yield f"Early outcomes are not tested: {early.said}."
+        return
+    only = " (a warning, no more: the outcomes that count decide)" if early.warns else ""
+    yield (
+        f"From week {early.horizon_weeks} on (people whose early outcome was due:"
+        f" {early.people_due}; of whom it came: {early.people_observed}): {early.said}{only}."
+        f" {early.tests} tests."
     )
+    if early.not_asked:
+        yield f"Not asked of early outcomes: {', '.join(early.not_asked)}."
+    if early.foremost:
+        yield _tests(early.foremost, "before the outcome that counts: rule", "warns at")
+
+
+def _traced(found: TracingRun) -> Iterator[str | Table]:
+    """Yield what is found with who was traced; nothing where nobody traces."""
+    from audits.report.monthly.wording import e_value_in_words
+
+    if found.share is None:
+        return
+    yield (
+        f"The lost ({found.share:.0%} of them traced by chance; where tracing is over, lost:"
+        f" {found.people_lost}, drawn: {found.people_drawn}, found: {found.people_found}):"
+        f" {found.said}. {found.tests} tests, mean e-value {e_value_in_words(found.mean_e)} (at"
+        f" most {e_value_in_words(found.largest_mean_e)}); a warning from {found.warns_at:g}."
+    )
+    if found.not_tested:
+        yield f"Not tested with who was traced: {', '.join(found.not_tested)}."
+    if found.foremost:
+        yield _tests(found.foremost, "with who was traced: rule", "warns at")
 
 
 def _growth(growth: GrowthRun) -> Iterator[str | Table]:

@@ -17,6 +17,7 @@ from contracts.errors import ContractError, ServiceUnavailable
 from contracts.groups import MINIMUM_SHOWN
 from rehabcast.output import AsJson, emit
 from rehabcast.settings import Settings
+from stores.private_files import written_whole
 
 if TYPE_CHECKING:
     from serving.state.evidence.decided import DecisionsOfGroup
@@ -205,30 +206,25 @@ def export(subject: Subject, tenant: Tenant, output: Path, as_json: AsJson = Fal
     from serving.state.privacy import export as export_person
 
     settings = Settings()
-    # Before anything is on record as handed out.
-    _make_private(output)
     try:
-        with opened(settings) as store:
-            found = export_person(
-                store, tenant, subject, actor=settings.actor, now=datetime.now(UTC)
-            )
-    except BaseException:
-        output.unlink()
-        raise
-    output.write_text(json.dumps({"tenant": tenant, "subject": subject, "entries": found}), "utf-8")
-    emit({"entries": len(found)}, f"{len(found)} entries written.", as_json=as_json)
-
-
-def _make_private(file: Path) -> None:
-    try:
-        file.touch(mode=0o600, exist_ok=False)
+        # The draft is there before anything is on record as handed out.
+        with written_whole(output, new=True) as draft:
+            with opened(settings) as store:
+                found = export_person(
+                    store, tenant, subject, actor=settings.actor, now=datetime.now(UTC)
+                )
+            content = {"tenant": tenant, "subject": subject, "entries": found}
+            draft.write_text(json.dumps(content), "utf-8")
     except FileExistsError:
-        raise ContractError(f"{file} exists already", "name a new file") from None
+        raise ContractError(f"{output} exists already", "name a new file") from None
     except OSError as error:
+        if error.filename != str(output):
+            raise
         raise ContractError(
-            f"{str(file)!r} cannot be written ({error.strerror})",
+            f"{str(output)!r} cannot be written ({error.strerror})",
             "give the name of a file in a folder that exists",
         ) from error
+    emit({"entries": len(found)}, f"{len(found)} entries written.", as_json=as_json)
 
 
 @app.command()

@@ -193,10 +193,6 @@ def forecast(
     """Ask the running service for one subject's forecast, with its reasons."""
     from features.cohort import read_cohort
 
-    if every_instrument and task:
-        raise ContractError(
-            "--task names one forecast, and --every-instrument asks for all", "give one of them"
-        )
     settings = Settings()
     request = forecast_request(
         read_cohort(cohort), subject, as_of_day=as_of_day, weeks=weeks, task=task

@@ -56,9 +56,15 @@ Seen = Mapping[str, NDArray[np.int64]]
 """How many came before with each level, (Q, L), by what they are compared within."""
 
 
+RANGE = tuple(QUANTILE_COLUMNS[level] for level in (LOWER_80, MEDIAN_LEVEL, UPPER_80))
+
+# Of all quantiles an answer's range alone is read.
+_Range = msgspec.defstruct("_Range", [(name, float) for name in RANGE], gc=False)
+
+
 class _Horizon(msgspec.Struct, gc=False):
     weeks: int
-    quantiles: dict[str, float]
+    quantiles: _Range  # type: ignore[valid-type]
 
 
 class _RestsOn(msgspec.Struct, gc=False):
@@ -76,8 +82,6 @@ class _Answer(msgspec.Struct, gc=False):
     groups: list[Group] = []
     similar_people: int | None = None
 
-
-RANGE = tuple(QUANTILE_COLUMNS[level] for level in (LOWER_80, MEDIAN_LEVEL, UPPER_80))
 
 _answer = msgspec.json.Decoder(_Answer)
 _arrival = msgspec.json.Decoder(Arrival)
@@ -182,7 +186,7 @@ def _put_numbers(number_Q: NDArray[np.float64], answer: _Answer, asked: Asked) -
     # The primary horizon, or the first one after it, or the last that there is.
     primary = asked.task.primary_horizon_weeks
     horizon = next((h for h in answer.horizons if h.weeks >= primary), answer.horizons[-1])
-    low, median, high = (horizon.quantiles[name] for name in RANGE)
+    low, median, high = (getattr(horizon.quantiles, name) for name in RANGE)
     number_Q[scales.place(MEDIAN)], number_Q[scales.place(WIDTH)] = median, high - low
     number_Q[scales.place(FEW_SIMILAR)] = answer.similar_people is None
     if answer.rests_on is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
@@ -40,8 +40,9 @@ class Group(msgspec.Struct, gc=False):
 
 class _Horizon(msgspec.Struct, gc=False):
     day_after_enrolment: int
-    quantiles: dict[str, float]
-    milestones: dict[str, float]
+    # Read where the horizon is: of most answers one counts, and these are nearly all of them.
+    quantiles: msgspec.Raw
+    milestones: msgspec.Raw
     last_observation: float
     proportional_recovery: float | None = None
 
@@ -69,10 +70,10 @@ _PARTS = {"yield_per": 1000}
 
 _content = msgspec.json.Decoder(_Content)
 _answer = msgspec.json.Decoder(_Answer)
+_numbers = msgspec.json.Decoder(dict[str, float])
 
 
-@dataclass(frozen=True, slots=True)
-class OnRecord:
+class OnRecord(msgspec.Struct, frozen=True, gc=False):
     """An answer on record: in which entry, when, of whom, and what it holds."""
 
     sequence: int
@@ -124,7 +125,9 @@ def given_in(
             counts = followed_of(days, followed_by)
             horizons = [h for h in horizons if counts and h.day_after_enrolment == counts.day]
         if horizons and answer.origin_day is not None:
-            yield _given(each, answer, answer.origin_day, horizons, model_version)
+            with _readable(each):
+                given = _given(each, answer, answer.origin_day, horizons, model_version)
+            yield given
 
 
 def first_given_to(
@@ -180,13 +183,12 @@ def given_to(
 
 def contents_of(connection: sa.Connection, sequences: Sequence[int]) -> list[OnRecord]:
     """Return what entries hold, in their order."""
+    sequence = entry_table.c.sequence
     found = [
         OnRecord(*row)
         for some in at_once(sequences)
-        for row in connection.execute(
-            sa.select(*_ANSWER).where(among(connection, entry_table.c.sequence, some))
-        )
-    ]  # fmt: skip
+        for row in connection.execute(sa.select(*_ANSWER).where(among(connection, sequence, some)))
+    ]
     return sorted(found, key=lambda each: each.sequence)
 
 
@@ -214,8 +216,14 @@ def decoded(answer: OnRecord, decoder: msgspec.json.Decoder[T]) -> T:
     IntegrityError
         It is not what a service writes.
     """
-    try:
+    with _readable(answer):
         return decoder.decode(output_of(answer.content))
+
+
+@contextmanager
+def _readable(answer: OnRecord) -> Iterator[None]:
+    try:
+        yield
     except msgspec.DecodeError as error:
         raise IntegrityError(
             f"the forecast of the record's entry {answer.sequence} cannot be read",
@@ -244,14 +252,8 @@ def _answers(
 def _is_in(account: str) -> sa.ColumnElement[bool]:
     """Return the condition that an entry is about somebody who counts in an account already."""
     entry, noted = entry_table.c, followed_table.c
-    return (
-        sa.select(sa.literal(1))
-        .where(
-            noted.service == account, noted.tenant == entry.tenant, noted.subject == entry.subject
-        )
-        .correlate(entry_table)
-        .exists()
-    )
+    about = noted.service == account, noted.tenant == entry.tenant, noted.subject == entry.subject
+    return sa.select(sa.literal(1)).where(*about).correlate(entry_table).exists()
 
 
 def length_of(connection: sa.Connection) -> int:
@@ -284,8 +286,8 @@ def _given(
         horizons=[
             GivenHorizon(
                 day=each.day_after_enrolment,
-                quantiles=each.quantiles,
-                chances=each.milestones,
+                quantiles=_numbers.decode(each.quantiles),
+                chances=_numbers.decode(each.milestones),
                 last_observation=each.last_observation,
                 proportional_recovery=each.proportional_recovery,
             )

@@ -81,6 +81,8 @@ def test_what_a_plan_does_not_name_or_was_not_shown_is_always_outside(
     )
     outside = outside_plan(plan, found)
     named = {change.kind: change for change in plan.changes}
+    if (parameters := named.get(ChangeKind.PARAMETERS)) is not None:
+        named.setdefault(ChangeKind.JOINING, parameters)
     changed = differences(before, after, fewer_people=fewer)
     not_planned = {each.change.kind for each in outside if isinstance(each, NotPlanned)}
     assert not_planned == {change.kind for change in changed} - named.keys()

@@ -11,15 +11,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import shap
+from typer.main import get_command
 
 import rehabcast
 from contracts.cohort import CODE, NUMBER, SUBJECT, Cohort
 from contracts.digests import PACKAGES
-from contracts.errors import EvidenceMissing, ForecastRefused, RehabcastError
+from contracts.errors import ContractError, EvidenceMissing, ForecastRefused, RehabcastError
 from contracts.verdict import Outcome
 from features.cohort import read_cohort
 from inference.bundle import Bundle
@@ -27,9 +29,12 @@ from inference.record import record_batch
 from rehabcast import ledger_source
 from rehabcast.api import models
 from rehabcast.api.forecasts import NOT_IN_SERVICE, NOT_ON_RECORD, Model
+from rehabcast.commands import audit as audits
 from rehabcast.commands import evaluation
+from rehabcast.commands.audit import run_audit
 from rehabcast.commands.learning import training
 from rehabcast.commands.service.serve import forecast_request
+from rehabcast.main import app
 from rehabcast.pyfunc import without_audit
 from rehabcast.settings import Settings
 from serving.forecast.explain import explain, game_of
@@ -50,7 +55,7 @@ NAMES = {
 """A name that goes, or an argument that changes, breaks notebooks: CHANGELOG.md has to say so."""
 
 ARGUMENTS = {
-    "audit": "model_version, *, external, policy",
+    "audit": "model_version, *, champion_predictions, external, proposals, served, policy",
     "evaluate": "model_version, cohort, *, output",
     "explain": "model, cohort, subject, *, as_of_day, weeks, output",
     "forecast": "model, cohort, subject, *, as_of_day",
@@ -59,7 +64,7 @@ ARGUMENTS = {
     "open_version": "model_version",
     "read_cohort": "folder",
     "read_task": "file",
-    "train": "cohort, task, *, model, parameters, pretrain_on",
+    "train": "cohort, task, *, model, parameters, pretrain_on, without",
 }
 
 
@@ -85,6 +90,84 @@ def test_arguments_are_pinned_and_each_function_says_what_it_needs(name: str) ->
     described = inspect.getdoc(function) or ""
     assert "Parameters\n----------" in described
     assert "Raises\n------" in described
+
+
+COMMANDS = {
+    "audit": "audit", "evaluate": "evaluate", "import_cohort": "cohort import",
+    "read_cohort": "cohort validate", "train": "train",
+}  # fmt: skip
+"""Which command does what a function does; the others answer from an opened model or a file."""
+
+OTHERWISE = {
+    ("audit", "proposal"): "proposals",
+    ("evaluate", "cohort"): "cohort",
+    ("import_cohort", "format_name"): "file_format",
+    ("train", "config"): "parameters",
+    ("train", "seed"): "parameters",
+}
+"""What the function calls an option of the command."""
+
+COMMAND_ONLY = {
+    **{("audit", each): "compares mitigations: another result, and no verdict"
+       for each in ("mitigate", "attribute", "variant", "cohort", "config")},
+    **{(name, each): "where it is computed is the machine's matter"
+       for name in ("train", "import_cohort") for each in ("engine", "ray_address")},
+    ("import_cohort", "into"): "changes a cohort that is there",
+}  # fmt: skip
+"""What only the command offers, and why."""
+
+
+def test_a_function_offers_what_its_command_offers_or_it_is_said_why_not() -> None:
+    program: Any = get_command(app)
+    seen = set()
+    for name, words in COMMANDS.items():
+        command = program
+        for word in words.split():
+            command = command.commands[word]
+        for parameter in command.params:
+            place = (name, parameter.name)
+            if parameter.name == "as_json":
+                continue
+            seen.add(place)
+            argument = OTHERWISE.get(place, parameter.name)
+            offered = argument in ARGUMENTS[name].split(", ")
+            assert offered is (place not in COMMAND_ONLY), place
+    assert set(COMMAND_ONLY) | set(OTHERWISE) <= seen
+    assert {name for name in NAMES if name[0].islower()} - COMMANDS.keys() == {
+        "explain", "forecast", "open_champion", "open_version", "read_task",
+    }  # fmt: skip
+
+
+def test_an_audit_is_asked_all_that_the_command_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, dict[str, object]]] = []
+    monkeypatch.setattr(audits, "run_audit", lambda of, **given: asked.append((of, given)))
+    models.audit("arm/1")
+    models.audit(
+        "arm/2", champion_predictions="c", external="e", proposals=[6], served="s", policy="p"
+    )
+    nothing, everything = (given for _, given in asked)
+    assert (
+        set(nothing)
+        == set(everything)
+        == set(inspect.signature(run_audit).parameters) - {"model_version"}
+    )
+    assert {str(value) for value in nothing.values()} == {"None", "()"}
+    assert everything == {
+        "champion_predictions": Path("c"), "external": Path("e"), "proposals": [6],
+        "served": Path("s"), "policy_file": Path("p"),
+    }  # fmt: skip
+
+
+def test_whoever_withdrew_is_not_trained_on(
+    people: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "train_candidate", lambda *_: "trained")
+    withdrawn, task = tmp_path / "withdrawn.txt", rehabcast.read_task("tasks/mobility.toml")
+    withdrawn.write_text("P000\n")
+    assert models.train(people, task, model="arm", without=withdrawn) == "trained"
+    withdrawn.write_text("P129\n")
+    with pytest.raises(ContractError, match="1 people who must not be in it"):
+        models.train(people, task, model="arm", without=str(withdrawn))
 
 
 PROGRAM = """

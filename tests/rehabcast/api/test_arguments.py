@@ -31,8 +31,20 @@ PLACES = [
     for name in FUNCTIONS
     for argument in inspect.signature(getattr(rehabcast, name)).parameters
 ]
-PATHS = {"folder", "file", "source", "destination", "output", "map_file", "external", "policy"}
-MAY_BE_NONE = {"map_file", "external", "policy", "as_of_day", "weeks", "parameters", "pretrain_on"}
+PATHS = {"folder", "file", "source", "destination", "output", "map_file", "external", "policy",
+         "champion_predictions", "served", "without"}  # fmt: skip
+MAY_BE_NONE = {
+    "map_file",
+    "external",
+    "policy",
+    "champion_predictions",
+    "served",
+    "without",
+    "as_of_day",
+    "weeks",
+    "parameters",
+    "pretrain_on",
+}
 NUMBERS = {"as_of_day", "weeks"}
 PERSON = "Mia Moor, born in May"
 
@@ -56,6 +68,8 @@ def is_right(name: str, argument: str, value: object) -> bool:
         return type(value) is int and abs(value) <= {"as_of_day": 40_000, "weeks": 1_000}[argument]
     if argument in PATHS and not (name == "explain" and argument == "output"):
         return isinstance(value, str | Path) and str(value) != "" and "\0" not in str(value)
+    if argument == "proposals":
+        return isinstance(value, list) and all(type(each) is int and each > 0 for each in value)
     if argument == "strict":
         return isinstance(value, bool)
     if argument in {"cohort", "task", "parameters", "pretrain_on"} or (name, argument) in {
@@ -90,7 +104,7 @@ def good(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 
 def test_every_argument_of_every_function_is_tried() -> None:
     assert len(FUNCTIONS) == 10
-    assert len(PLACES) == 30
+    assert len(PLACES) == 34
 
 
 @pytest.mark.parametrize(("name", "argument"), PLACES)

@@ -11,27 +11,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from audits.changes.authored import load_plan
 from audits.changes.plan import EXAMPLE, ShownOn
 from audits.ledger.changes.plans import approve_plan, register_plan
 from audits.ledger.records import Role
 from audits.ledger.signing import make_key
-from contracts.changes.difference import ChangeKind
+from contracts.bundle import FORECASTS, WEIGHTS, Joined
+from contracts.changes.difference import SHOWN_BY_AUDIT, SHOWN_BY_TRAINING, ChangeKind
 from contracts.cohort import Cohort
 from contracts.errors import ContractError, EvidenceMissing
+from contracts.groups import GroupName
 from contracts.task import Task
 from features.cohort import read_cohort
 from features.simulate.scenario import Scenario
 from features.simulate.write import write_simulated
+from inference.bundle import BundleDescription
 from rehabcast.auditing.retraining import (
     Line,
     line_of,
     outside_of,
     parameters_of_version,
     require_within_plan,
+    still_open,
 )
-from rehabcast.commands.changes.retrain import next_steps
+from rehabcast.commands.changes.retrain import next_steps, what_may_still_come
 from rehabcast.identity import open_ledger
 from rehabcast.settings import Settings
 from training.fitting.config import TrainingConfig
@@ -50,7 +56,7 @@ class Retraining:
     cohort: Cohort
     task: Task
     parameters: TrainingConfig
-    own: TrainingConfig
+    own: TrainingConfig | None
     pretrain_on: Cohort | None = None
 
     def check(self) -> tuple[ChangeKind, ...]:
@@ -92,6 +98,7 @@ def champion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retraining]:
 
 
 def test_the_champions_own_recipe_is_that_of_its_signed_bundle(champion: Retraining) -> None:
+    assert champion.own is not None
     assert champion.own.digest == champion.line.bundle.manifest.config_digest
     assert (champion.own.folds, champion.own.hidden) == (3, 8)
     assert set(champion.check()) == {ChangeKind.MORE_DATA, ChangeKind.SOFTWARE}
@@ -114,7 +121,7 @@ def of_cohort(retraining: Retraining, **updates: Any) -> Retraining:
 REFUSED: dict[str, tuple[Edit, tuple[str, ...]]] = {
     "other parameters": (
         lambda r: replace(r, parameters=replace(r.parameters, seed=5, max_epochs=9)),
-        ("other training parameters (max_epochs: 150 -> 9; seed: 0 -> 5)", "--config or --seed"),
+        ("other training parameters (max_epochs: 150 -> 9; seed: 0 -> 5)", "--config, --seed"),
     ),
     "another architecture": (
         lambda r: replace(r, parameters=replace(r.parameters, architecture="GRU-D")),
@@ -178,14 +185,81 @@ def test_a_retraining_that_would_change_nothing_is_none(champion: Retraining) ->
         replace(champion, line=same).check()
 
 
+def planning(retraining: Retraining, *kinds: ChangeKind) -> Retraining:
+    """Under a plan of exactly these kinds."""
+    plan = retraining.line.plan
+    changes = tuple(plan.changes[0].model_copy(update={"kind": kind}) for kind in kinds)
+    line = replace(retraining.line, plan=plan.model_copy(update={"changes": changes}))
+    return replace(retraining, line=line)
+
+
+def joined_otherwise(bundle: BundleDescription) -> BundleDescription:
+    judging = bundle.manifest.judging
+    assert judging is not None
+    other: Joined = FORECASTS if judging.joined == WEIGHTS else WEIGHTS
+    judged = judging.model_copy(update={"joined": other})
+    groups = (GroupName(attribute="sex", label="another"),)
+    manifest = bundle.manifest.model_copy(update={"judging": judged, "calibration_groups": groups})
+    return replace(bundle, manifest=manifest)
+
+
 def test_what_only_training_shows_is_said_afterwards(champion: Retraining) -> None:
+    after = joined_otherwise(champion.line.bundle)
+    assert outside_of(champion.line, champion.line.bundle) == ()
+    assert outside_of(champion.line, after) == ()
+    narrow = planning(champion, ChangeKind.MORE_DATA)
+    assert tuple(each.kind for each in outside_of(narrow.line, after)) == SHOWN_BY_TRAINING
+
+
+def test_whoever_plans_other_parameters_plans_what_the_networks_become(
+    champion: Retraining,
+) -> None:
+    """As in plans from before it was a kind of its own; the other way round it is not so."""
+    wide = planning(champion, ChangeKind.PARAMETERS, ChangeKind.CALIBRATED)
+    assert outside_of(wide.line, joined_otherwise(champion.line.bundle)) == ()
+    assert planning(champion, ChangeKind.JOINING).line.plan.change(ChangeKind.PARAMETERS) is None
+
+
+@given(planned=st.sets(st.sampled_from(list(ChangeKind)), min_size=1))
+def test_whatever_may_still_come_and_is_not_planned_is_said_before_training(
+    champion: Retraining, planned: set[ChangeKind]
+) -> None:
+    retraining = planning(champion, *planned)
+    named = planned | ({ChangeKind.JOINING} if ChangeKind.PARAMETERS in planned else set())
+    said = what_may_still_come(still_open(retraining.line.plan))
+    for kind in (*SHOWN_BY_TRAINING, *SHOWN_BY_AUDIT):
+        assert (str(kind) in said) is (kind not in named)
+    assert bool(said) is not ({*SHOWN_BY_TRAINING, *SHOWN_BY_AUDIT} <= named)
+
+
+def test_inputs_that_the_cohort_lacks_or_brings_are_seen_before_training(
+    champion: Retraining,
+) -> None:
     bundle = champion.line.bundle
-    assert outside_of(champion.line, bundle) == ()
     manifest = bundle.manifest.model_copy(
-        update={"person": bundle.manifest.person[:-1], "subjects": bundle.manifest.subjects - 1}
-    )
-    said = outside_of(champion.line, replace(bundle, manifest=manifest))
-    assert [each.partition(" (")[0] for each in said] == ["fewer people", "fewer inputs"]
+        update={"person": bundle.manifest.person[:-1], "channels": ("LOINC//0-0",),
+                "channel_modalities": ("gait",), "subjects": 10_000}
+    )  # fmt: skip
+    line = replace(champion.line, bundle=replace(bundle, manifest=manifest))
+    with pytest.raises(ContractError, match="nothing was trained") as refused:
+        replace(champion, line=line).check()
+    for kind in (ChangeKind.LESS_DATA, ChangeKind.MORE_INPUTS, ChangeKind.FEWER_INPUTS):
+        assert f"  {kind}" in str(refused.value)
+
+
+def test_parameters_are_named_and_not_their_digests(champion: Retraining) -> None:
+    other = replace(champion.parameters, hidden=16)
+    numbers = champion.task.prior
+    assert numbers is not None
+    prior = numbers.model_copy(update={"source": "another"})
+    both = replace(with_task(champion, prior=prior), parameters=other)
+    with pytest.raises(ContractError, match="nothing was trained") as refused:
+        both.check()
+    assert "hidden: 8 -> 16" in str(refused.value)
+    assert f"recovery population: {prior.name} -> {prior.name}, with other" in str(refused.value)
+    with pytest.raises(ContractError, match="run has lost its own") as refused:
+        replace(both, own=None).check()
+    assert other.digest[:12] not in str(refused.value)
 
 
 def test_the_next_steps_are_those_that_the_plan_asks_for(champion: Retraining) -> None:
@@ -195,3 +269,9 @@ def test_the_next_steps_are_those_that_the_plan_asks_for(champion: Retraining) -
     steps = next_steps("arm/2", plan.model_copy(update={"criteria": (served,)}))
     assert [step.split()[1] for step in steps] == ["serve", "monitor", "audit"]
     assert steps[-1].endswith("--served pairs.parquet")
+    outside = next_steps("arm/2", plan, ("other joining of networks",))
+    assert [step.split()[1:3] for step in outside[:2]] == [
+        ["plan", "register"],
+        ["plan", "approve"],
+    ]
+    assert outside[2:] == next_steps("arm/2", plan)

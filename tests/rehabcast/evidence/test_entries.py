@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from audits.ledger.trail import SUSPENSION, WARNING, Entry
+from rehabcast.evidence.early import EARLY
 from rehabcast.evidence.entries import said_of
 from rehabcast.evidence.running import OUTCOMES, WHO_COMES
 
@@ -34,6 +35,10 @@ def entry(kind: str, **details: Any) -> Entry:
             "of outcomes; signed error, sex: female: too high",
         ),
         (entry(WARNING, what=OUTCOMES, evidence={"tests": []}), "of outcomes"),
+        (
+            entry(WARNING, what=EARLY, evidence={"tests": [RULE], "horizon_weeks": 3}),
+            "of early outcomes; signed error, sex: female: too high",
+        ),
         # Of who comes, `tests` is how many there are.
         (
             entry(WARNING, what=WHO_COMES, evidence={"tests": 9, "foremost": [SHIFT]}),

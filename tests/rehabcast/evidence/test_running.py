@@ -193,8 +193,17 @@ def test_a_model_that_is_right_is_left_alone_and_its_table_is_one_that_an_audit_
             assert logged.data.metrics[short] == float(number)
     rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "evidence.yaml").read_text("utf-8"))
     asked = " ".join(rule["expr"] for rule in rules["groups"][0]["rules"])
-    assert {word for word in asked.split() if word.startswith("rehabcast_")} <= {
-        name.partition("{")[0] for name in numbers
+    named = {word for word in asked.split() if word.startswith("rehabcast_")}
+    assert named <= {name.partition("{")[0] for name in numbers}
+    # Whatever a run does or says to people has a rule; evidence that grows and who waits have none.
+    assert {name.partition("{")[0] for name in numbers} - named == {
+        f"rehabcast_evidence_{name}"
+        for name in (
+            "mean_e_value",
+            "largest_mean_e_value",
+            "shift_mean_e_value",
+            "groups_left_out",
+        )
     }
     assert (found["act"], found["done"]) == ("none", False)
     assert (home.parent / "table.parquet.sig").exists()

@@ -9,7 +9,7 @@ from audits.sequential.hypotheses import Hypothesis
 from audits.sequential.plan import load_plan
 from audits.sequential.state import Standing, Standings
 from contracts.groups import MINIMUM_SHOWN
-from rehabcast.evidence.running import foremost, shown
+from rehabcast.evidence.shown_tests import foremost, shown
 
 TEST = Standing(
     hypothesis=Hypothesis(

@@ -166,6 +166,17 @@ def test_what_a_cohort_lacks_is_told_with_numbers(batch: SequenceBatch, task: Ta
     assert any(n.lack is Lack.ONE_ANSWER for n in cohort_notes(perfect, task))
 
 
+def test_an_assumed_score_is_nobodys_answer(batch: SequenceBatch, task: Task) -> None:
+    """Where the task assumes a score that reaches a milestone, the outcomes still differ."""
+    assumed = replace(
+        batch,
+        last_score_B=np.full_like(batch.last_score_B, 66),
+        observed_BTC=np.zeros_like(batch.observed_BTC),
+    )
+    one = {note.name for note in cohort_notes(assumed, task) if note.lack is Lack.ONE_ANSWER}
+    assert "FM-UE 50 or more" not in one
+
+
 def test_families_are_compared_where_there_are_outcomes(batch: SequenceBatch, task: Task) -> None:
     assert comparable(batch, task) is task
     truth_BH = batch.truth_BH.copy()

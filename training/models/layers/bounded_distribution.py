@@ -8,21 +8,35 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from contracts.task import Target
 from training.models.layers.recovery_curves import normal_cdf
 
-CELLS = 33
-"""Cells of the grid: two points each on the Fugl-Meyer scale, half its measurement noise."""
+STEPS_PER_CELL = 2
+FEWEST_CELLS, MOST_CELLS = 33, 132
+"""Of a grid: 33 are two points each on the Fugl-Meyer scale, half its measurement noise. Metres a
+second have 300 steps, of which patients use the lowest third: 33 cells would be coarser than one
+measurement. Beyond 132 a grid only takes longer."""
 
-SEARCH_STEPS = (32, 16, 8, 4, 2, 1)
-"""Steps of the binary search for the number of grid points below the median, 0 to CELLS + 1."""
+
+def cells_of(target: Target) -> int:
+    """Return into how many cells a scale is divided: as fine as its steps, within bounds."""
+    if target.step == 0:
+        return MOST_CELLS
+    cells = round((target.high - target.low) / (STEPS_PER_CELL * target.step))
+    return min(max(cells, FEWEST_CELLS), MOST_CELLS)
 
 
-def mixture_cdf(weight_BHS: Tensor, mean_BHS: Tensor, spread_BHS: Tensor) -> Tensor:
+def mixture_cdf(weight_BHS: Tensor, mean_BHS: Tensor, spread_BHS: Tensor, cells: int) -> Tensor:
     """Return the distribution function of a normal mixture on the grid over [0, 1], (B, H, K + 1).
 
     Probability mass beyond an end of the scale counts as at that end: the scale censors.
+
+    Parameters
+    ----------
+    cells
+        Of the grid, K (`cells_of`).
     """
-    grid_K = torch.linspace(0, 1, CELLS + 1, device=mean_BHS.device)
+    grid_K = torch.linspace(0, 1, cells + 1, device=mean_BHS.device)
     z_BHSK = (grid_K - mean_BHS[..., None]) * (1 / spread_BHS)[..., None]
     return (weight_BHS[..., None, :] @ normal_cdf(z_BHSK)).squeeze(-2)
 
@@ -48,11 +62,11 @@ def to_score_points(share_BHQ: Tensor, worst: float, best: float) -> Tensor:
     return score_BHQ if best > worst else score_BHQ.flip(-1)
 
 
-def median(weight_BHS: Tensor, mean_BHS: Tensor, spread_BHS: Tensor) -> Tensor:
+def median(weight_BHS: Tensor, mean_BHS: Tensor, spread_BHS: Tensor, cells: int) -> Tensor:
     """Return the median of a normal mixture, (B, H), as `quantiles` of its grid would, but faster.
 
-    A binary search finds the cell, so the distribution function is evaluated at 8 points of the
-    grid instead of all 34.
+    A binary search finds the cell, so the distribution function is evaluated at 8 points of a
+    grid of 34, and at 10 of one of 133.
     """
     # Components first: summing over the last, short axis would cost several times as much.
     weight_SBH, mean_SBH, precision_SBH = (
@@ -62,20 +76,22 @@ def median(weight_BHS: Tensor, mean_BHS: Tensor, spread_BHS: Tensor) -> Tensor:
 
     def centred_cdf(index_BH: Tensor) -> Tensor:
         """Return 2 F - 1 at points of the grid."""
-        z_SBH = (index_BH / CELLS - mean_SBH) * precision_SBH
+        z_SBH = (index_BH / cells - mean_SBH) * precision_SBH
         return (weight_SBH * torch.erf(z_SBH)).sum(dim=0)
 
     below_BH = torch.zeros_like(mean_SBH[0])
-    for step in SEARCH_STEPS:
+    # The number of grid points below the median is one of 0 to cells + 1.
+    for power in reversed(range((cells + 1).bit_length())):
+        step = 2**power
         candidate_BH = below_BH + step
-        on_grid_BH = candidate_BH <= CELLS + 1
+        on_grid_BH = candidate_BH <= cells + 1
         below_BH = below_BH + step * (on_grid_BH & (centred_cdf(candidate_BH - 1) < 0)).to(below_BH)
     low_BH, high_BH = (
         centred_cdf((below_BH - 1).clamp(min=0)),
-        centred_cdf(below_BH.clamp(max=CELLS)),
+        centred_cdf(below_BH.clamp(max=cells)),
     )
     inside_BH = (-low_BH / (high_BH - low_BH).clamp(min=2e-6)).clamp(0, 1)
-    return ((below_BH - 1 + inside_BH) / CELLS).clamp(0, 1)
+    return ((below_BH - 1 + inside_BH) / cells).clamp(0, 1)
 
 
 def crps(cdf_BHK: Tensor, share_BH: Tensor) -> Tensor:
@@ -86,6 +102,7 @@ def crps(cdf_BHK: Tensor, share_BH: Tensor) -> Tensor:
     nothing: the score is that of the censored distribution.
     """
     inside_BHC = (cdf_BHK[..., :-1] + cdf_BHK[..., 1:]) / 2
-    upper_C = torch.arange(1, CELLS + 1, device=cdf_BHK.device)
-    above_BHC = (upper_C - CELLS * share_BH[..., None]).clamp(0, 1)
+    cells = inside_BHC.shape[-1]
+    upper_C = torch.arange(1, cells + 1, device=cdf_BHK.device)
+    above_BHC = (upper_C - cells * share_BH[..., None]).clamp(0, 1)
     return (above_BHC * (1 - inside_BHC) ** 2 + (1 - above_BHC) * inside_BHC**2).mean(dim=-1)

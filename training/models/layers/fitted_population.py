@@ -5,6 +5,9 @@ most likely together. Of a published one that is what is gained after enrolment,
 in which every course is as likely as any other, all of it. Without it a network would have to
 unlearn, by some tens of small batches, that people regain half of what they miss.
 
+A score alone cannot tell a course from noise. Of people with a yes or no each all of it was called
+noise, more than a network could unlearn, so it is fitted only where enough have two scores.
+
 Letters: B pairs, W windows of past days and horizons, H horizons, P curves.
 """
 
@@ -18,15 +21,30 @@ import torch
 from torch import Tensor, nn
 
 from contracts.sequences import SequenceBatch
-from training.models.layers.recovery_curves import RecoveryCurves, level, score_log_likelihood
+from training.models.layers.recovery_curves import (
+    RATE,
+    START,
+    RecoveryCurves,
+    level,
+    score_log_likelihood,
+)
 
-STEPS = 150
+STEPS, STEPS_FROM_PEOPLE = 150, 75
+"""From anywhere, and from where people are: there more would fit the curves to these few people,
+and leave too little to noise."""
+
 PACE = 0.05
 """Of Adam: by so much a logit or a logarithm may change in a step."""
 
 PULL = 0.5
 """Weight of staying where it starts, as if each parameter had been seen once with an SD of 1: what
 few people say nothing about stays as it was."""
+
+FEWEST_COURSES = 10
+"""With fewer pairs that have two scores nothing is fitted."""
+
+NOT_AT_AN_END = (0.02, 0.98)
+"""A mean share of the scale, or of what is missing, whose logit is no more than four SD away."""
 
 MOST_PAIRS = 512
 """Some hundred people tell five groups; more would only take longer."""
@@ -66,6 +84,11 @@ NAMES = tuple(each.name for each in fields(Scores))
 def fit_population(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores) -> None:
     """Set groups, shares and noise so that the scores of people are as likely as they can be.
 
+    First the groups move to the part of the scale where people are. From all over the scale most
+    curves would be left where nobody is: of walking speed, whose scale ends at three times what
+    patients reach, nine tenths of the share came to the one group that regains least, a fifth of
+    the curves.
+
     Parameters
     ----------
     curves, log_noise
@@ -73,13 +96,37 @@ def fit_population(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scor
     scores
         Before each origin and after it.
     """
+    steps = STEPS_FROM_PEOPLE if _move_to_people(curves, scores) else STEPS
     groups = [curves.mean_G3, curves.log_spread_G3, curves.share_logit_G, log_noise]
 
     def log_likelihood() -> Tensor:
         own_BWP = level(curves.latent(), scores.onset[..., None])
         return _log_likelihood(curves, own_BWP, curves.log_weight(), log_noise, scores)
 
-    _ascend(groups, log_likelihood, scores)
+    _ascend(groups, log_likelihood, scores, steps)
+
+
+def _move_to_people(curves: RecoveryCurves, scores: Scores) -> bool:
+    """Move all groups alike to the mean start, and mean share regained, of people seen twice.
+
+    False where too few were.
+    """
+    twice_B = _seen_twice(scores)
+    if twice_B.sum() < FEWEST_COURSES:
+        return False
+    share_BW, onset_BW, seen_BW = (
+        x[twice_B] for x in (scores.share, scores.onset, scores.count > 0)
+    )
+    first_B1 = onset_BW.masked_fill(~seen_BW, torch.inf).argmin(dim=1, keepdim=True)
+    last_B1 = onset_BW.masked_fill(~seen_BW, -torch.inf).argmax(dim=1, keepdim=True)
+    start, end = (
+        share_BW.gather(1, at_B1).mean().clamp(*NOT_AT_AN_END) for at_B1 in (first_B1, last_B1)
+    )
+    regained = ((end - start) / (1 - start)).clamp(*NOT_AT_AN_END)
+    with torch.no_grad():
+        curves.mean_G3[:, START] += torch.logit(start)
+        curves.mean_G3[:, RATE] += torch.logit(regained)
+    return True
 
 
 def fit_gain(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores) -> None:
@@ -100,6 +147,7 @@ def fit_gain(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores) ->
         curves.gain_parameters(),
         lambda: _log_likelihood(curves, own_BWP, log_share_P, noise, scores),
         scores,
+        STEPS,
     )
 
 
@@ -113,15 +161,18 @@ def _log_likelihood(
 
 
 def _ascend(
-    fitted: list[nn.Parameter], log_likelihood: Callable[[], Tensor], scores: Scores
+    fitted: list[nn.Parameter],
+    log_likelihood: Callable[[], Tensor],
+    scores: Scores,
+    steps: int,
 ) -> None:
-    """Move some parameters to where the scores are most likely; nowhere without any."""
-    if not scores.count.any():
+    """Move some parameters to where the scores are most likely; nowhere without courses."""
+    if _seen_twice(scores).sum() < FEWEST_COURSES:
         return
     before = [parameter.detach().clone() for parameter in fitted]
     adam = torch.optim.Adam(fitted, lr=PACE)
     with torch.enable_grad():
-        for _ in range(STEPS):
+        for _ in range(steps):
             adam.zero_grad()
             pulled = sum(
                 ((parameter - start) ** 2).sum()
@@ -131,6 +182,11 @@ def _ascend(
             (loss / len(scores.share)).backward(inputs=fitted)  # type: ignore[no-untyped-call]
             adam.step()
     adam.zero_grad()
+
+
+def _seen_twice(scores: Scores) -> Tensor:
+    """Say which pairs have scores at two times, (B,)."""
+    return (scores.count > 0).sum(dim=1) > 1
 
 
 def outcome_scores(train: SequenceBatch, worst: float, best: float) -> Scores:

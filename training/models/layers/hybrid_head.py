@@ -55,7 +55,7 @@ class HybridHead(ModalityHead):
         noise_share: float,
     ) -> None:
         super().__init__()
-        self.worst, self.best = inputs.worst, inputs.best
+        self.worst, self.best, self.cells = inputs.worst, inputs.best, inputs.cells
         self.dose_modality = inputs.dose_modality
         self.curves = curves
         self.register_buffer("level_Q", torch.tensor(QUANTILE_LEVELS))
@@ -82,9 +82,12 @@ class HybridHead(ModalityHead):
         return [self.effect_G, self.absent_onset, self.log_noise_H]
 
     def start_from(self, log_noise: Tensor) -> None:
-        """Take the noise of a fitted population as that of every outcome."""
+        """Take the noise of a fitted population as that of every outcome.
+
+        Not more than the range allows: beyond it no gradient leads back.
+        """
         with torch.no_grad():
-            self.log_noise_H.copy_(log_noise.expand_as(self.log_noise_H))
+            self.log_noise_H.copy_(log_noise.clamp(*LOG_NOISE_RANGE).expand_as(self.log_noise_H))
 
     def losses(self, embeddings_BMD: Tensor, present_BM: Tensor, truth_BH: Tensor) -> Tensor:
         """Return the CRPS of each outcome, (B, H), in score points."""
@@ -127,7 +130,7 @@ class HybridHead(ModalityHead):
         ahead_BHG = self._effective_days(origin_B, dose_BH)
         level_BHP = self._levels(onset_B, ahead_BHG)
         sums = self._strata(weight_BP, level_BHP)
-        return mixture_cdf(*components(*sums, shift_BH, spread_BH))
+        return mixture_cdf(*components(*sums, shift_BH, spread_BH), self.cells)
 
     def medians(self, embeddings_VMD: Tensor, mask_KVM: Tensor, horizon_1: Tensor) -> Tensor:
         """Return the median of every coalition of one pair at one horizon, (K, 1), in score points.
@@ -149,7 +152,7 @@ class HybridHead(ModalityHead):
         shift_KH, spread_KH = self._residual(feature_KMR, present_KM, origin_1)
         shift_K1, spread_K1 = (x.index_select(1, horizon_1) for x in (shift_KH, spread_KH))
         sums = self._strata_of_one_pair(weight_KP, level_1HP[0].index_select(0, horizon_1))
-        median_K1 = median(*components(*sums, shift_K1, spread_K1))
+        median_K1 = median(*components(*sums, shift_K1, spread_K1), self.cells)
         return self.worst + (self.best - self.worst) * median_K1
 
     def curves_of(self, embeddings_BMD: Tensor, present_BM: Tensor) -> tuple[Tensor, ...]:

@@ -8,6 +8,7 @@ from contracts.sequences import Layout
 from contracts.task import Task
 from contracts.therapy import THERAPY
 from features.sequences import TIME_SINCE_ONSET
+from training.models.layers.bounded_distribution import cells_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,8 @@ class InputColumns:
         Ends of the scale.
     worst, best
         The same in the order of recovery: where lower is better, `best` is `low`.
+    cells
+        Of the grid that a distribution over the scale is computed on (`bounded_distribution`).
     """
 
     modality_channels: tuple[tuple[int, ...], ...]
@@ -40,6 +43,7 @@ class InputColumns:
     high: float
     worst: float
     best: float
+    cells: int
 
     @property
     def dose_modality(self) -> int | None:
@@ -79,6 +83,7 @@ def input_columns(layout: Layout, task: Task) -> InputColumns:
         high=task.target.high,
         worst=task.target.worst,
         best=task.target.best,
+        cells=cells_of(task.target),
     )
 
 

@@ -19,7 +19,12 @@ from contracts.forecast import QUANTILE_LEVELS
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.models import Predict
-from training.models.layers.bounded_distribution import mixture_cdf, quantiles, to_score_points
+from training.models.layers.bounded_distribution import (
+    cells_of,
+    mixture_cdf,
+    quantiles,
+    to_score_points,
+)
 from training.models.layers.recovery_curves import (
     LARGEST_LATENT,
     RATE,
@@ -240,6 +245,7 @@ def _forecast(
         weight_RP[:, None].expand_as(level_RHP),
         level_RHP,
         torch.full_like(level_RHP, population.noise),
+        cells_of(task.target),
     )
     share_RHQ = quantiles(cdf_RHK, torch.tensor(QUANTILE_LEVELS, dtype=torch.float64))
     return to_score_points(share_RHQ, task.target.worst, task.target.best).numpy()

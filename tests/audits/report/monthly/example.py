@@ -6,6 +6,7 @@ from typing import Any
 
 from audits.report.monthly.content import (
     Clinicians,
+    EarlyOutcomes,
     Edition,
     GroupLeftOut,
     GroupOfPeople,
@@ -49,6 +50,15 @@ def edition(**changed: Any) -> Edition:
             GroupLeftOut(
                 attribute="sex", label="other", e_value=31.0, needed=20.0,
                 slowest="honest intervals in every group", proposed=True,
+            ),
+        ),
+        "early": EarlyOutcomes(
+            weeks=3, why_not=None,
+            tests=(
+                TestShown(
+                    rule="honest intervals", attribute="everyone", group="everyone",
+                    side="too low", milestone=None, needed=290.0, warns_only=True, points=POINTS,
+                ),
             ),
         ),
         "warnings": ("2027-06-02: of who comes; age, everyone: higher",),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-from audits.report.monthly.content import FORMAT, Edition
+from audits.report.monthly.content import FORMAT, EarlyOutcomes, Edition
 from audits.report.monthly.crosswalk import STANDARDS, answers
 from audits.report.monthly.document import monthly_edition
 from audits.report.monthly.picture import draw
@@ -51,3 +52,23 @@ def test_a_picture_says_in_words_what_it_shows_and_nothing_is_drawn_of_nothing(
         monthly_edition(edition(left_out=()), ()).as_record()
     )
     assert "none yet" not in said
+
+
+def test_earlier_outcomes_are_told_apart_and_it_is_said_where_none_are_asked() -> None:
+    def said(**changed: Any) -> str:
+        return json.dumps(monthly_edition(edition(**changed), ()).as_record())
+
+    told = said()
+    assert "Before the outcome that counts" in told
+    assert "that of week 3 after enrolment" in told
+    assert "neither take anybody out of service" in told
+    assert '"42"' in told
+    nothing = EarlyOutcomes(weeks=None, why_not="the task has none", tests=())
+    assert "Earlier outcomes are not tested: the task has none." in said(early=nothing)
+    few = EarlyOutcomes(weeks=3, why_not=None, tests=())
+    assert "Too few early outcomes were due" in said(early=few)
+    # An edition that was made before there was any says nothing of it.
+    before = json.loads(edition().model_dump_json())
+    del before["early"]
+    old = Edition.model_validate_json(json.dumps(before))
+    assert "Before the outcome that counts" not in json.dumps(monthly_edition(old, ()).as_record())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from contracts.priors import FLAT, RecoveryPrior, shipped_prior
@@ -13,6 +16,8 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.models.architectures import new_network
 from training.models.layers.fitted_population import NAMES, Scores, fit_gain, fit_population
+from training.models.layers.hybrid_head import CONTEXT, HybridHead
+from training.models.layers.modality_evidence import RESIDUALS
 from training.models.layers.recovery_curves import RecoveryCurves, level, score_log_likelihood
 
 PEOPLE = 80
@@ -46,6 +51,11 @@ def planted(regained: float, noise: float) -> Scores:
     level_BW = start_B1 + regained * (1 - start_B1) * (1 - torch.exp(-DAY_W / 60))
     share_BW = (level_BW + noise * torch.randn_like(level_BW)).clamp(0.01, 0.99)
     return on_days(share_BW, DAY_W, DAY_W - DAY_W[0])
+
+
+def on_part_of(scores: Scores, share: float) -> Scores:
+    """Return the scores on a scale of which these people reach only such a share."""
+    return replace(scores, share=share * scores.share)
 
 
 def long_after(gain: float) -> Scores:
@@ -116,11 +126,38 @@ def test_the_noise_of_exact_scores_is_less_than_that_of_scattered_ones() -> None
     assert exact < 0.05 < scattered
 
 
+@pytest.mark.parametrize("reached", [0.3, 0.6, 1.0])
+def test_the_curves_are_where_people_are_whatever_part_of_the_scale_they_reach(
+    reached: float,
+) -> None:
+    """Walking speed has a scale that ends at three times what patients reach."""
+    scores = on_part_of(planted(0.3, 0.02), reached)
+    curves, _ = fit(part(scores, people=EVEN))
+    level_P = levels(curves, part(scores, people=slice(0, 1), columns=slice(-1, None)))[0, 0]
+    others_B = scores.share[ODD, -1]
+    near_P = (level_P > others_B.min() - 0.05) & (level_P < others_B.max() + 0.05)
+    assert near_P.float().mean() > 0.6
+
+
 def test_without_any_score_nothing_changes() -> None:
     curves, log_noise = fresh()
     nothing = Scores(**dict.fromkeys(NAMES, torch.zeros(5, 2)))
     fit_population(curves, log_noise, nothing.beside(nothing))
     fit_gain(curves, log_noise, nothing.beside(nothing))
+    before, noise = fresh()
+    assert all(map(torch.equal, curves.parameters(), before.parameters()))
+    assert torch.equal(log_noise, noise)
+
+
+@given(reached=st.lists(st.booleans(), min_size=1, max_size=600), day=st.floats(1, 400))
+def test_of_one_yes_or_no_each_nobody_learns_a_course(reached: list[bool], day: float) -> None:
+    """All of it was called noise, so that every network kept to the middle (NHANES, mobility)."""
+    share_B1 = torch.tensor(reached, dtype=torch.float32)[:, None]
+    outcomes = on_days(share_B1, torch.tensor([day]), torch.tensor([day]))
+    past = Scores(**dict.fromkeys(NAMES, torch.zeros(len(reached), 5)))
+    curves, log_noise = fresh()
+    fit_population(curves, log_noise, past.beside(outcomes))
+    fit_gain(curves, log_noise, past.beside(outcomes))
     before, noise = fresh()
     assert all(map(torch.equal, curves.parameters(), before.parameters()))
     assert torch.equal(log_noise, noise)
@@ -164,6 +201,23 @@ def test_a_flat_start_is_fitted_and_the_noise_of_outcomes_with_it(
     fitted = state["encoder.log_noise"]
     assert not torch.isclose(fitted.exp(), torch.tensor(FLAT.noise_share), atol=1e-3)
     assert torch.equal(state["head.log_noise_H"], fitted.expand_as(state["head.log_noise_H"]))
+
+
+@pytest.mark.parametrize("log_noise", [-20.0, 5.0])
+def test_a_network_can_unlearn_whatever_noise_was_fitted(
+    log_noise: float, batch: SequenceBatch, task: Task
+) -> None:
+    network = new_network(batch.layout, task.model_copy(update={"prior": None}), "hybrid", hidden=8)
+    assert isinstance(network.head, HybridHead)
+    network.head.start_from(torch.tensor(log_noise))
+    modalities, width = len(network.head.absent_MR), len(network.head.stratum_PS)
+    embeddings = torch.zeros(1, modalities, width + RESIDUALS + CONTEXT)
+    present = torch.ones(1, modalities)
+    truth = torch.full((1, len(task.horizons)), 30.0)
+    network.head.losses(embeddings, present, truth).sum().backward()  # type: ignore[no-untyped-call]
+    gradient = network.head.log_noise_H.grad
+    assert gradient is not None
+    assert (gradient != 0).all()
 
 
 def test_a_network_without_a_population_has_nothing_to_fit(

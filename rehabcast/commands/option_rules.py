@@ -1,0 +1,123 @@
+"""Options that another one makes meaningless: refused for every command, and never ignored.
+
+What is ignored without a word was decided by somebody: a validation that was named and did not
+count looks like one that did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from contracts.errors import ContractError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """When some options of a command are of use.
+
+    Parameters
+    ----------
+    options
+        Which.
+    given
+        The option that decides, with the value that it must have where it matters.
+    needed
+        Whether they are of use only with it; else they are only without it.
+    """
+
+    options: tuple[str, ...]
+    given: tuple[str, ...]
+    needed: bool
+
+
+def _with(*given: str, options: tuple[str, ...]) -> Rule:
+    return Rule(options=options, given=given, needed=True)
+
+
+def _without(*given: str, options: tuple[str, ...]) -> Rule:
+    return Rule(options=options, given=given, needed=False)
+
+
+_ON_RAY = (_with("--engine", "ray", options=("--ray-address",)),)
+
+RULES: Mapping[str, tuple[Rule, ...]] = {
+    "audit": (
+        _without(
+            "--mitigate",
+            options=("--champion-predictions", "--external", "--proposal", "--served"),
+        ),
+        _with("--mitigate", options=("--attribute", "--variant", "--cohort")),
+        _with("--cohort", options=("--config",)),
+    ),
+    "benchmark": (_without("--by", "site", options=("--folds", "--repeats")),),
+    "cohort import": _ON_RAY,
+    "exercise audit": (
+        _with("--sets", options=("--map", "--seed")),
+        _with("--map", options=("--sets",)),
+    ),
+    "features extract": _ON_RAY,
+    "forecast": (_without("--every-instrument", options=("--task",)),),
+    "search": _ON_RAY,
+    "train": _ON_RAY,
+}
+"""By the words of the command."""
+
+
+class CheckedCommand(TyperCommand):
+    """A command that refuses options which are of no use as the others are."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, if every option that was given is of use."""
+        require_use(ctx)
+        return super().invoke(ctx)
+
+
+def check_options(app: typer.Typer) -> None:
+    """Let every command of an application, and of those in it, refuse options of no use."""
+    for command in app.registered_commands:
+        command.cls = CheckedCommand
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            check_options(group.typer_instance)
+
+
+def require_use(ctx: typer.Context) -> None:
+    """Refuse an option of no use.
+
+    Raises
+    ------
+    ContractError
+        Which, why, and what to do.
+    """
+    given = {
+        option: ctx.params[parameter.name]
+        for parameter in ctx.command.params
+        if parameter.name is not None
+        and getattr(ctx.get_parameter_source(parameter.name), "name", "DEFAULT") != "DEFAULT"
+        for option in parameter.opts
+    }
+    for rule in RULES.get(words_of(ctx), ()):
+        name, *value = rule.given
+        decides = name in given and value in ([], [str(given[name])])
+        useless = [option for option in rule.options if option in given]
+        if useless and decides is not rule.needed:
+            how, instead = ("without", "give") if rule.needed else ("with", "leave out")
+            these, deciding = ", ".join(useless), " ".join(rule.given)
+            raise ContractError(
+                f"{these}: of no use {how} {deciding}",
+                f"leave out {these}, or {instead} {deciding}",
+            )
+
+
+def words_of(ctx: Any) -> str:
+    """Return the words that name a command, without the program's own."""
+    names = []
+    while ctx.parent is not None:
+        names.append(ctx.info_name or "")
+        ctx = ctx.parent
+    return " ".join(reversed(names))

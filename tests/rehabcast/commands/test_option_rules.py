@@ -1,0 +1,125 @@
+"""No option is ignored without a word because of another one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from contracts.errors import ContractError
+from rehabcast.commands.option_rules import RULES, Rule, require_use
+from rehabcast.main import app
+from tests.rehabcast.command_line import run, words_of
+
+PROGRAM: Any = get_command(app)
+COMMANDS = {" ".join(words): words for words in words_of(PROGRAM)}
+
+NUMBERS = {"--proposal", "--folds", "--repeats", "--seed"}
+SWITCHES = {"--mitigate", "--every-instrument"}
+
+SAID = re.compile(r"^(?:With|Without) (--[a-z-]+)")
+"""How the help of an option says that it goes with another one."""
+
+
+@cache
+def parameters(name: str) -> dict[str, Any]:
+    """Return the parameters of a command by their first name."""
+    command = PROGRAM
+    for word in COMMANDS[name]:
+        command = command.commands[word]
+    return {each.opts[0]: each for each in command.params}
+
+
+def value_of(option: str) -> list[str]:
+    """Return the words of a value that an option, or an argument, takes; a switch has none."""
+    if option in SWITCHES:
+        return []
+    return ["3" if option in NUMBERS else "nowhere"]
+
+
+def words(name: str, options: dict[str, list[str]]) -> list[str]:
+    """Return what stands after a command's name, with whatever it can't do without."""
+    found = []
+    for option, parameter in parameters(name).items():
+        if parameter.param_type_name == "argument":
+            found += value_of(option) if parameter.required else []
+        elif option in options or parameter.required:
+            found += [option, *options.get(option, value_of(option))]
+    return found
+
+
+def context_of(name: str, options: dict[str, list[str]]) -> Any:
+    """Return what a command is called with, as it is when it runs."""
+    made, command = PROGRAM.make_context("rehabcast", list(COMMANDS[name])), PROGRAM
+    *groups, last = COMMANDS[name]
+    for word in groups:
+        command = command.commands[word]
+        made = command.make_context(word, [last], parent=made)
+    return command.commands[last].make_context(last, words(name, options), parent=made)
+
+
+CASES = [
+    (name, rule, option) for name, rules in RULES.items() for rule in rules
+    for option in rule.options
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "rule", "option"), CASES)
+def test_an_option_of_no_use_is_refused_and_one_of_use_is_not(
+    name: str, rule: Rule, option: str
+) -> None:
+    deciding, *value = rule.given
+    for given in ({}, {deciding: value or value_of(deciding)}):
+        options = {option: value_of(option), **given}
+        # What decides may itself need another option.
+        for other in RULES[name]:
+            if other.needed and set(other.options) & set(options) and other is not rule:
+                first, *its = other.given
+                options.setdefault(first, its or value_of(first))
+        context = context_of(name, options)
+        if bool(given) is rule.needed:
+            require_use(context)
+        else:
+            how = "without" if rule.needed else "with"
+            with pytest.raises(ContractError, match=f"{option}: of no use {how} {deciding}"):
+                require_use(context)
+
+
+@pytest.mark.parametrize("typed", [
+    "audit arm/1 --mitigate --served pairs.parquet --external other.parquet",
+    "exercise audit model --seed 3",
+    "train --cohort nowhere --task nowhere --model arm --ray-address nonsense",
+])  # fmt: skip
+def test_it_is_refused_before_anything_is_read(
+    typed: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = run(capsys, monkeypatch, *typed.split())
+    assert said.code == 3
+    assert "of no use with" in said.text
+
+
+def helped() -> Iterator[tuple[str, str, str]]:
+    for name in COMMANDS:
+        for option, parameter in parameters(name).items():
+            if match := SAID.match(getattr(parameter, "help", None) or ""):
+                yield name, option, match[1]
+
+
+def test_what_the_help_says_of_an_option_is_a_rule() -> None:
+    found = list(helped())
+    assert found
+    for name, option, other in found:
+        assert any(
+            option in rule.options and rule.given[0] == other for rule in RULES.get(name, ())
+        ), (name, option)
+
+
+def test_where_to_compute_matters_only_where_it_is_computed_elsewhere() -> None:
+    """One option is shared by commands, so its rule is too."""
+    for name in COMMANDS:
+        ruled = {option for rule in RULES.get(name, ()) for option in rule.options}
+        assert ("--ray-address" in parameters(name)) is ("--ray-address" in ruled), name
