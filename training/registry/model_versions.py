@@ -121,8 +121,6 @@ def register(
 
     Parameters
     ----------
-    tags, description
-        Of the version.
     of_all
         Description of the model, where this is its first version.
 
