@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,16 @@ from inference.milestones import Visits
 from inference.offsets import Offsets
 from inference.out_of_distribution import ReferenceDistribution, read_reference
 from inference.people_at_times import PeopleAtTimes, read_people_at_times
-from inference.readings import covering_both, fell, steadied
+from inference.readings import covering_both
 from inference.similar import PeopleSeen
 from inference.twin.courses import CoursesSeen, read_courses_seen
 from inference.twin.support import DosesSeen, read_doses_seen
 
 RESTORE = "restore the bundle from a backup; do not serve this one"
 """What to do about files that are not what was sealed."""
+
+PAIRS_AT_ONCE = 32
+"""What is computed of so many pairs stays in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +124,8 @@ def describe_bundle(folder: Path) -> BundleDescription:
         As `verify_bundle`, or its task makes no sense.
     """
     manifest, contents, digest = _verified(folder)
-    task = _task(folder, contents[names.TASK_FILE])
-    return BundleDescription(manifest=manifest, digest=digest, task=task)
+    own = _task(folder, contents[names.TASK_FILE])
+    return BundleDescription(manifest=manifest, digest=digest, task=own)
 
 
 def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
@@ -185,10 +189,8 @@ def embed(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float32]:
         "person": batch.person_BS, "person_known": batch.person_known_BS,
     }  # fmt: skip
     # A graph takes only the inputs that its model uses.
-    used = {node.name for node in bundle.encoder.get_inputs()}
-    feed = {name: array.astype(np.float32) for name, array in inputs.items() if name in used}
-    (embeddings_BME,) = bundle.encoder.run(None, feed)
-    return np.asarray(embeddings_BME, dtype=np.float32)
+    feed = {n.name: inputs[n.name].astype(np.float32) for n in bundle.encoder.get_inputs()}
+    return np.asarray(bundle.encoder.run(None, feed)[0], dtype=np.float32)
 
 
 def run_head(
@@ -199,8 +201,7 @@ def run_head(
     The median is final: calibration never changes it.
     """
     feed = {"embeddings": embeddings_BME, "present": present_BM.astype(np.float32)}
-    (quantiles_BHQ,) = bundle.head.run(None, feed)
-    return np.asarray(quantiles_BHQ, dtype=np.float64)
+    return np.asarray(bundle.head.run(None, feed)[0], dtype=np.float64)
 
 
 def coalition_medians(
@@ -215,7 +216,7 @@ def coalition_medians(
     # Graphs of earlier versions return all horizons, for as many times the work.
     if takes_horizon := any(node.name == "horizon" for node in bundle.coalitions.get_inputs()):
         feed["horizon"] = np.array([horizon], dtype=np.int64)
-    (medians,) = bundle.coalitions.run(None, feed)
+    medians = bundle.coalitions.run(None, feed)[0]
     return np.asarray(medians[:, 0 if takes_horizon else horizon], dtype=np.float64)
 
 
@@ -228,14 +229,14 @@ def calibrated(
     bundle: Bundle, raw_BHQ: NDArray[np.float64], batch: SequenceBatch
 ) -> NDArray[np.float64]:
     """Calibrate what the head says of a batch, (B, H, Q); a batch of one applies to many."""
-    task = bundle.task
-    if fell(batch, task).any():
-        steady_BHQ = _raw(bundle, steadied(batch, task))
-        raw_BHQ = covering_both(raw_BHQ, batch, task, steady_BHQ)
-    return bundle.calibration.quantiles(raw_BHQ, batch, task)
+    both_BHQ = covering_both(raw_BHQ, batch, bundle.task, partial(_raw, bundle))
+    return bundle.calibration.quantiles(both_BHQ, batch, bundle.task)
 
 
 def _raw(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float64]:
+    if len(batch) > PAIRS_AT_ONCE:
+        parts = np.split(np.arange(len(batch)), range(PAIRS_AT_ONCE, len(batch), PAIRS_AT_ONCE))
+        return np.concatenate([_raw(bundle, batch.take(rows)) for rows in parts])
     present_BM = present_modalities(batch, bundle.manifest.modalities)
     return run_head(bundle, embed(bundle, batch), present_BM)
 
@@ -295,6 +296,5 @@ def _verified(folder: Path) -> tuple[Manifest, dict[str, bytes], str]:
 def _session(model: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     # One thread: the same output on any machine, and no competition for cores with other requests.
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

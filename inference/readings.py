@@ -7,11 +7,12 @@ says nothing of recovery, and to a model it is one score more that makes it sure
 has found out, a forecast covers both: at each level it is as wide as the wider of the two. Its
 median stays that of the record as it is.
 
-Letters: B pairs, H horizons, Q quantile levels.
+Letters: B pairs, N those who fell, H horizons, Q quantile levels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +30,7 @@ def covering_both(
     raw_BHQ: Array,
     batch: SequenceBatch,
     task: Task,
-    steady_BHQ: Array,
+    forecast: Callable[[SequenceBatch], Array],
 ) -> Array:
     """Widen the forecasts of those whose score ever fell to what they would be at a steady score.
 
@@ -37,13 +38,21 @@ def covering_both(
     ----------
     raw_BHQ
         Forecasts of the batch; a batch of one applies to many.
-    steady_BHQ
-        Those of the same pairs `steadied`.
+    forecast
+        Makes those of some pairs: it is asked for those who fell, `steadied`, and for nobody else.
     """
-    lower_BHQ, upper_BHQ = np.minimum(raw_BHQ, steady_BHQ), np.maximum(raw_BHQ, steady_BHQ)
-    both_BHQ = np.where(np.arange(raw_BHQ.shape[-1]) < MEDIAN, lower_BHQ, upper_BHQ)
-    both_BHQ[..., MEDIAN] = raw_BHQ[..., MEDIAN]
-    return np.where(fell(batch, task)[:, None, None], both_BHQ, raw_BHQ)
+    fell_B = fell(batch, task)
+    if not fell_B.any():
+        return raw_BHQ
+    steady_NHQ = forecast(steadied(batch.take(fell_B), task))
+    rows = fell_B if len(batch) > 1 else slice(None)
+    own_NHQ = raw_BHQ[rows]
+    lower_NHQ, upper_NHQ = np.minimum(own_NHQ, steady_NHQ), np.maximum(own_NHQ, steady_NHQ)
+    both_NHQ = np.where(np.arange(raw_BHQ.shape[-1]) < MEDIAN, lower_NHQ, upper_NHQ)
+    both_NHQ[..., MEDIAN] = own_NHQ[..., MEDIAN]
+    covering_BHQ = raw_BHQ.copy()
+    covering_BHQ[rows] = both_NHQ
+    return covering_BHQ
 
 
 def fell(batch: SequenceBatch, task: Task) -> NDArray[np.bool_]:

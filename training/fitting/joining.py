@@ -20,7 +20,7 @@ from contracts.bundle import FORECASTS, WEIGHTS, Joined
 from contracts.forecast import MEDIAN, QUANTILE_LEVELS
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
-from inference.readings import covering_both, steadied
+from inference.readings import covering_both
 from training.fitting.network_fit import forward
 from training.models.layers.network import Network
 from training.scores import mean_crps
@@ -53,11 +53,12 @@ def raw_quantiles(
     networks: Sequence[Network], batch: SequenceBatch, task: Task
 ) -> NDArray[np.float64]:
     """Return the mean forecast of some networks before calibration, (B, H, Q)."""
-    mean_BHQ, steady_BHQ = (
-        np.mean([forward(network, pairs) for network in networks], axis=0)
-        for pairs in (batch, steadied(batch, task))
-    )
-    return covering_both(mean_BHQ, batch, task, steady_BHQ)
+
+    def mean(pairs: SequenceBatch) -> NDArray[np.float64]:
+        forecasts = [forward(network, pairs) for network in networks]
+        return np.asarray(np.mean(forecasts, axis=0))
+
+    return covering_both(mean(batch), batch, task, mean)
 
 
 def best_joined(

@@ -104,7 +104,8 @@ class HybridEncoder(ModalityEncoder):
         outputs += self._series_outputs(x_BTC, observed_BTC)
         tilts, residuals = zip(*outputs, strict=True)
         tilt_BMJ, residual_BMR = torch.stack(tilts, dim=1), torch.stack(residuals, dim=1)
-        days_BW = self.emissions.window_days(days_since_onset_BT)
+        kept_W = self.emissions.windows_kept(observed_BTC)
+        days_BW = self.emissions.window_days(days_since_onset_BT)[:, kept_W]
         enrolled_BW1 = _since_enrolment(days_BW, days_since_onset_BT, origin_day_B)[..., None]
         precise_P3 = latent_P3.to(precision(self))
         target_BP = self._target_evidence(
@@ -121,6 +122,7 @@ class HybridEncoder(ModalityEncoder):
                 observed_BTC,
                 self.curves.after_enrolment(level(precise_P3, days_BW[..., None]), enrolled_BW1),
                 lead(precise_P3, days_BW[..., None]),
+                kept_W,
             )
             + self.target_M1 * target_BP[:, None]
         )
@@ -208,6 +210,9 @@ class HybridEncoder(ModalityEncoder):
         origin_day_B: Tensor,
     ) -> Tensor:
         share_BW, count_BW, day_BW = self._target_scores(values_BTC, observed_BTC, days_BT)
+        if self.training:
+            kept_W = count_BW.any(dim=0)
+            share_BW, count_BW, day_BW = (x[:, kept_W] for x in (share_BW, count_BW, day_BW))
         enrolled_BW1 = _since_enrolment(day_BW, days_BT, origin_day_B)[..., None]
         level_BWP = self.curves.after_enrolment(level(latent_P3, day_BW[..., None]), enrolled_BW1)
         return score_log_likelihood(level_BWP, share_BW, count_BW, self.log_noise)

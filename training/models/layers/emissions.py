@@ -21,13 +21,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from contracts.sequences import SequenceBatch
+from training.models.layers.channel_courses import COURSE_DAYS, leading_factor, slopes
 from training.models.layers.recovery_curves import precision
 
 WINDOW_DAYS = 3
 """Days whose mean counts as one measurement, at their middle."""
-
-WEEK, COURSE_DAYS = 7, 14
-"""In so many days a modality's own course gains as many standard deviations as it is large."""
 
 MINIMUM_PAIRS = 10
 SMALLEST_VARIANCE = 1e-2
@@ -69,8 +67,26 @@ class Emissions(nn.Module):
         days_BW, after_BW = window_sums(both_BT2, WINDOW_DAYS).unbind(dim=-1)
         return days_BW / after_BW.clamp(min=1)
 
+    def windows_kept(self, seen_BTC: Tensor) -> Tensor | slice:
+        """Return which windows to evaluate: while learning those that anybody has, else all.
+
+        A window without a value is no evidence of any curve. An exported graph takes all of them,
+        as it is of one shape.
+        """
+        if not self.training:
+            return slice(None)
+        own_C = self.channel_MC.any(dim=0)
+        kept_W = window_sums(seen_BTC * own_C, WINDOW_DAYS).any(dim=2).any(dim=0)
+        kept_W[-1] = True
+        return kept_W
+
     def forward(
-        self, x_BTC: Tensor, seen_BTC: Tensor, level_BWP: Tensor, lead_BWP: Tensor
+        self,
+        x_BTC: Tensor,
+        seen_BTC: Tensor,
+        level_BWP: Tensor,
+        lead_BWP: Tensor,
+        kept_W: Tensor | slice = slice(None),
     ) -> Tensor:
         """Return the log likelihood of each modality's days given each curve, (B, M, P).
 
@@ -83,9 +99,13 @@ class Emissions(nn.Module):
             Standardised values, 0 where not observed, and the mask of what was observed.
         level_BWP, lead_BWP
             `recovery_curves.level` and `recovery_curves.lead` in the middle of each window.
+        kept_W
+            Which windows these are (`windows_kept`).
         """
         digits = precision(self)
         sums_BWC = window_sums(torch.cat([seen_BTC, x_BTC], dim=-1).to(digits), WINDOW_DAYS)
+        time_W = torch.arange(1 - sums_BWC.shape[1], 1, device=sums_BWC.device).to(digits)
+        sums_BWC, time_W = sums_BWC[:, kept_W], time_W[kept_W]
         count_BCW, sum_BCW = sums_BWC.transpose(1, 2).chunk(2, dim=1)
         mean_BCW = sum_BCW / count_BCW.clamp(min=1)
         precision_BCW = count_BCW * torch.exp(-2 * self.log_daily_noise_C.to(digits))[:, None]
@@ -139,7 +159,7 @@ class Emissions(nn.Module):
         own_BMP = -0.5 * (squares_BMP - torch.bmm(channel_BMC, total_BCP**2))
         return own_BMP + self._shared(
             precision_BCW, residual_BCW, pooled_BC1, pooled_BC1 * person_precision_C1,
-            line_BCV, line_BVP,
+            line_BCV, line_BVP, time_W * (WINDOW_DAYS / COURSE_DAYS),
         )  # fmt: skip
 
     def _shared(
@@ -150,6 +170,7 @@ class Emissions(nn.Module):
         unexplained_BC1: Tensor,
         line_BCV: Tensor,
         line_BVP: Tensor,
+        time_W: Tensor,
     ) -> Tensor:
         """Return the term of what the channels of each modality share, (B, M, P).
 
@@ -162,6 +183,8 @@ class Emissions(nn.Module):
         ----------
         unexplained_BC1
             Share of a channel's summed residual that its own intercept leaves unexplained.
+        time_W
+            When each window is, in units of `COURSE_DAYS`.
         """
         digits, windows = line_BCV.dtype, precision_BCW.shape[-1]
         channel_MC = self.channel_MC.to(digits)
@@ -169,8 +192,6 @@ class Emissions(nn.Module):
             each.to(digits)[:, None] for each in (self.loading_C, self.course_C)
         )
         # Seen through the precision that the channel's own intercept leaves.
-        time_W = torch.arange(1 - windows, 1, device=line_BCV.device).to(digits)
-        time_W = time_W * (WINDOW_DAYS / COURSE_DAYS)
         mean_BC1 = (precision_BCW * time_W).sum(dim=-1, keepdim=True) * pooled_BC1
         constant_BC1 = loading_C1 * unexplained_BC1
         course_BCW = course_C1 * (time_W - mean_BC1)
@@ -261,31 +282,6 @@ class Emissions(nn.Module):
         with torch.no_grad():
             self.loading_C[known] = torch.from_numpy(loading).float()
             self.log_person_spread_C[known] = torch.from_numpy(0.5 * np.log(own)).float()
-
-
-def leading_factor(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the loadings of the one factor that explains most; of one channel alone, 0.
-
-    They add up to 0 or more: with either sign at random, the mean of networks would have none.
-    """
-    values, vectors = np.linalg.eigh(covariance)
-    others = values[:-1].mean() if len(values) > 1 else values[-1]
-    loading = vectors[:, -1] * np.sqrt(max(values[-1] - others, 0))
-    return np.asarray(-loading if loading.sum() < 0 else loading)
-
-
-def slopes(x_BTC: NDArray[np.float64], observed_BTC: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return how much each channel gains in `COURSE_DAYS`, (B, C), by least squares.
-
-    NaN where a channel was not observed on two days that are a week apart or more.
-    """
-    time_T1 = (np.arange(x_BTC.shape[1]) / COURSE_DAYS)[:, None]
-    count_BC = np.maximum(observed_BTC.sum(axis=1), 1)
-    centred_BTC = time_T1 - ((observed_BTC * time_T1).sum(axis=1) / count_BC)[:, None]
-    centred_BTC = centred_BTC * observed_BTC
-    spread_BC = (centred_BTC**2).sum(axis=1)
-    far_BC = np.ptp(centred_BTC, axis=1) >= WEEK / COURSE_DAYS
-    return np.where(far_BC, (centred_BTC * x_BTC).sum(axis=1) / np.maximum(spread_BC, 1e-9), np.nan)
 
 
 def window_sums(x_BTC: Tensor, length: int) -> Tensor:

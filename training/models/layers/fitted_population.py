@@ -8,7 +8,8 @@ unlearn, by some tens of small batches, that people regain half of what they mis
 A score alone cannot tell a course from noise. Of people with a yes or no each all of it was called
 noise, more than a network could unlearn, so it is fitted only where enough have two scores.
 
-Letters: B pairs, W windows of past days and horizons, H horizons, P curves.
+Letters: B pairs, W windows of past days and horizons, H horizons, P curves, N scores that
+are there, U different ones among them.
 """
 
 from __future__ import annotations
@@ -81,6 +82,38 @@ class Scores:
 NAMES = tuple(each.name for each in fields(Scores))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Different:
+    """Scores that differ, and whose they are.
+
+    Most windows are empty, and pairs of one person share outcomes: each curve's level is asked for
+    a tenth as often.
+
+    Parameters
+    ----------
+    share, count, onset, enrolled
+        As of `Scores`, (U, 1) each.
+    pair_N, score_N
+        Which pair has which of them.
+    """
+
+    share: Tensor
+    count: Tensor
+    onset: Tensor
+    enrolled: Tensor
+    pair_N: Tensor
+    score_N: Tensor
+
+    @classmethod
+    def among(cls, scores: Scores, seen_BW: Tensor) -> Different:
+        """Return the different ones among some scores."""
+        pair_N, _ = seen_BW.nonzero(as_tuple=True)
+        every_N4 = torch.stack([getattr(scores, name)[seen_BW] for name in NAMES], dim=1)
+        score_U4, score_N = torch.unique(every_N4, dim=0, return_inverse=True)
+        columns = zip(NAMES, score_U4.split(1, dim=1), strict=True)
+        return cls(**dict(columns), pair_N=pair_N, score_N=score_N)
+
+
 def fit_population(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores) -> None:
     """Set groups, shares and noise so that the scores of people are as likely as they can be.
 
@@ -98,10 +131,13 @@ def fit_population(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scor
     """
     _move_to_people(curves, scores)
     groups = [curves.mean_G3, curves.log_spread_G3, curves.share_logit_G, log_noise]
+    different = Different.among(scores, scores.count > 0)
+    nothing_BP = torch.zeros(len(scores.count), len(curves.group_P))
 
     def log_likelihood() -> Tensor:
-        own_BWP = level(curves.latent(), scores.onset[..., None])
-        return _log_likelihood(curves, own_BWP, curves.log_weight(), log_noise, scores)
+        own_UP = level(curves.latent(), different.onset)
+        evidence_BP = _evidence(nothing_BP, curves, own_UP, log_noise, different)
+        return _log_likelihood(evidence_BP, curves.log_weight())
 
     _ascend(groups, log_likelihood, scores, STEPS_FROM_PEOPLE)
 
@@ -136,23 +172,40 @@ def fit_gain(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores) ->
     curves, log_noise, scores
         As of `fit_population`; groups and noise stay.
     """
-    # What stays is computed once, and no gradient of it is asked for.
-    own_BWP = level(curves.latent(), scores.onset[..., None]).detach()
+    # What stays is computed once, and no gradient of it is asked for: above all scores before
+    # enrolment, which no gain moves.
+    seen_BW, later_BW = scores.count > 0, scores.enrolled > 0
+    earlier = Different.among(scores, seen_BW & ~later_BW)
+    later = Different.among(scores, seen_BW & later_BW)
     log_share_P, noise = curves.log_weight().detach(), log_noise.detach()
-    _ascend(
-        curves.gain_parameters(),
-        lambda: _log_likelihood(curves, own_BWP, log_share_P, noise, scores),
-        scores,
-        STEPS,
-    )
+    with torch.no_grad():
+        earlier_UP, later_UP = (level(curves.latent(), some.onset) for some in (earlier, later))
+        nothing_BP = torch.zeros(len(scores.count), len(curves.group_P))
+        known_BP = _evidence(nothing_BP, curves, earlier_UP, noise, earlier)
+
+    def log_likelihood() -> Tensor:
+        return _log_likelihood(_evidence(known_BP, curves, later_UP, noise, later), log_share_P)
+
+    _ascend(curves.gain_parameters(), log_likelihood, scores, STEPS)
 
 
-def _log_likelihood(
-    curves: RecoveryCurves, own_BWP: Tensor, log_share_P: Tensor, log_noise: Tensor, scores: Scores
+def _evidence(
+    known_BP: Tensor, curves: RecoveryCurves, own_UP: Tensor, log_noise: Tensor, scores: Different
 ) -> Tensor:
-    """Return how likely all scores are together, from the curves' levels without a gain."""
-    level_BWP = curves.after_enrolment(own_BWP, scores.enrolled[..., None])
-    evidence_BP = score_log_likelihood(level_BWP, scores.share, scores.count, log_noise)
+    """Return known log evidence and that of more scores, (B, P).
+
+    Parameters
+    ----------
+    own_UP
+        The curves' levels without a gain.
+    """
+    level_UP = curves.after_enrolment(own_UP, scores.enrolled)
+    evidence_UP = score_log_likelihood(level_UP[:, None], scores.share, scores.count, log_noise)
+    return known_BP.index_add(0, scores.pair_N, evidence_UP.index_select(0, scores.score_N))
+
+
+def _log_likelihood(evidence_BP: Tensor, log_share_P: Tensor) -> Tensor:
+    """Return how likely all scores are together."""
     return torch.logsumexp(evidence_BP + torch.log_softmax(log_share_P, dim=-1), dim=-1).sum()
 
 

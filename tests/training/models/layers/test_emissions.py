@@ -10,7 +10,8 @@ import torch
 from scipy.stats import multivariate_normal
 
 from contracts.sequences import SequenceBatch
-from training.models.layers.emissions import COURSE_DAYS, WINDOW_DAYS, Emissions
+from training.models.layers.channel_courses import COURSE_DAYS
+from training.models.layers.emissions import WINDOW_DAYS, Emissions
 
 DAYS, CURVES = 9, 6
 
@@ -114,3 +115,30 @@ def test_a_course_of_its_own_is_no_certain_evidence_of_the_level() -> None:
         gaps.append(float((evidence_P[0] - evidence_P[1]).detach()))
     assert gaps[0] > 5
     assert gaps[0] > 3 * gaps[1] > 3 * gaps[2] > 0
+
+
+@pytest.mark.parametrize("empty", [(), (0,), (1,), (0, 1), (0, 1, 2)])
+def test_windows_that_nobody_has_are_left_out_while_learning_and_change_nothing(
+    empty: tuple[int, ...],
+) -> None:
+    emissions, x_BTC, seen_BTC, (level_BWP, lead_BWP) = example(seed=1)
+    for window in empty:
+        seen_BTC[:, window * WINDOW_DAYS : (window + 1) * WINDOW_DAYS] = 0
+    x_BTC = x_BTC * seen_BTC
+    every_BMP = emissions(x_BTC, seen_BTC, level_BWP, lead_BWP)
+    kept_W = emissions.windows_kept(seen_BTC)
+    assert isinstance(kept_W, torch.Tensor)
+    assert [w for w in range(3) if not kept_W[w]] == [w for w in empty if w != 2]
+    some_BMP = emissions(x_BTC, seen_BTC, level_BWP[:, kept_W], lead_BWP[:, kept_W], kept_W)
+    torch.testing.assert_close(some_BMP, every_BMP)
+    assert emissions.eval().windows_kept(seen_BTC) == slice(None)
+
+
+def test_a_window_with_nothing_but_what_has_no_emission_model_is_left_out() -> None:
+    emissions = Emissions(torch.tensor([[1.0, 0.0]]))
+    seen_BTC = torch.zeros(1, DAYS, 2)
+    seen_BTC[:, 0, 1] = 1
+    seen_BTC[:, WINDOW_DAYS, 0] = 1
+    kept_W = emissions.windows_kept(seen_BTC)
+    assert isinstance(kept_W, torch.Tensor)
+    assert kept_W.tolist() == [False, True, True]

@@ -15,6 +15,7 @@ from contracts.priors import FLAT, RecoveryPrior, shipped_prior
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.models.architectures import new_network
+from training.models.layers import fitted_population
 from training.models.layers.fitted_population import NAMES, Scores, fit_gain, fit_population
 from training.models.layers.hybrid_head import CONTEXT, HybridHead
 from training.models.layers.modality_evidence import RESIDUALS
@@ -124,6 +125,45 @@ def test_of_others_from_the_same_clinic_it_expects_what_they_regain(
 def test_the_noise_of_exact_scores_is_less_than_that_of_scattered_ones() -> None:
     exact, scattered = (float(fit(planted(0.3, noise))[1].exp().detach()) for noise in (0.02, 0.1))
     assert exact < 0.05 < scattered
+
+
+def with_gaps(scores: Scores) -> Scores:
+    """Return the same with half of them missing, and everybody in it twice."""
+    missing_BW = torch.rand_like(scores.count) < 0.5
+    known = {name: getattr(scores, name).masked_fill(missing_BW, 0) for name in NAMES}
+    return Scores(**{name: torch.cat([x_BW, x_BW]) for name, x_BW in known.items()})
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_it_is_fitted_to_all_scores_of_everybody(
+    published: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scores are counted once where they are alike: the likelihood is that of every one."""
+    scores = with_gaps(planted(0.5, 0.1))
+    assert (scores.enrolled[scores.count > 0] <= 0).any()
+    each: list[tuple[RecoveryCurves, nn.Parameter]] = []
+    for steps in (0, 3):
+        for name in ("STEPS", "STEPS_FROM_PEOPLE"):
+            monkeypatch.setattr(fitted_population, name, steps)
+        each.append(fit(scores, published=published))
+    (plain, noise), (curves, log_noise) = each
+    groups = [plain.mean_G3, plain.log_spread_G3, plain.share_logit_G, noise]
+    for fitted in ([] if published else [groups]) + [plain.gain_parameters()]:
+        start = [parameter.detach().clone() for parameter in fitted]
+        adam = torch.optim.Adam(fitted, lr=fitted_population.PACE)
+        for _ in range(3):
+            adam.zero_grad()
+            each_BP = score_log_likelihood(levels(plain, scores), scores.share, scores.count, noise)
+            weight_P = torch.log_softmax(plain.log_weight(), dim=-1)
+            pull = sum(((p - s) ** 2).sum() for p, s in zip(fitted, start, strict=True))
+            likely = torch.logsumexp(each_BP + weight_P, dim=-1).sum()
+            loss = fitted_population.PULL * pull - likely
+            loss.backward(inputs=fitted)  # type: ignore[no-untyped-call]
+            adam.step()
+    for ours, theirs in zip(
+        [*curves.parameters(), log_noise], [*plain.parameters(), noise], strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("reached", [0.3, 0.6, 1.0])
