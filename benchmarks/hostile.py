@@ -30,11 +30,12 @@ SECONDS = float(os.environ.get("REHABCAST_BENCH_SECONDS", "20"))
 def main() -> None:
     """Measure once without and once with them."""
     events, _ = simulate(subjects=SUBJECTS, seed=0)
-    batch = training_sequences(events, read_task(TASK))
+    task = read_task(TASK)
+    batch = training_sequences(events, task)
     request = request_of("/v1/forecast", TOKEN, msgspec.json.encode({**RECORD, "explain": False}))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        bundle_folder = make_bundle("hybrid", batch, folder)
+        bundle_folder = make_bundle("hybrid", batch, folder, task)
         program = BENTO.format(
             folder=str(bundle_folder), digest=verify_bundle(bundle_folder),
             store=str(folder / "service.db"), token=TOKEN,

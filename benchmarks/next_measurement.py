@@ -49,7 +49,7 @@ def trained(events: pd.DataFrame, train: SequenceBatch) -> Bundle:
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         fitted = crossfit(train, TASK, CONFIG, folder=Path(first), records=records)
         write_bundle(
-            Path(second), Ensemble(fitted.members), fitted.calibration, train, TASK, about,
+            Path(second), Ensemble(fitted.served), fitted.calibration, train, TASK, about,
             card="# Benchmark\n", records=records,
         )  # fmt: skip
         return load_bundle(Path(second), expected_digest=verify_bundle(Path(second)))

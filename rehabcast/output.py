@@ -78,8 +78,10 @@ class _Visible:
 
 class _Console(Console):
     def render_str(self, text: str, **options: Any) -> Text:
-        # Every string comes through here, also a table's title and cells, before it is laid out.
-        return super().render_str(visible(text), **{**options, "markup": False, "emoji": False})
+        # Every string comes through here, also a table's title and cells, before it is laid out;
+        # a tab has no width when a column is measured, so it would push letters out of it.
+        laid_out = visible(text).expandtabs(self.tab_size)
+        return super().render_str(laid_out, **{**options, "markup": False, "emoji": False})
 
 
 def console_for(**options: Any) -> Console:

@@ -37,10 +37,31 @@ class Better:
 
     def __str__(self) -> str:
         chance = "beyond chance" if self.is_beyond_chance else "which may be chance"
+        # Of a speed in m/s, two decimals would show two equal errors and no difference.
+        decimals = decimals_of(self.candidate_crps)
         return (
-            f"{self.model} has a lower CRPS out of fold, {self.crps:.2f} against"
-            f" {self.candidate_crps:.2f} (difference {self.difference}), {chance}"
+            f"{self.model} has a lower CRPS out of fold, {self.crps:.{decimals}f} against"
+            f" {self.candidate_crps:.{decimals}f} (difference"
+            f" {self.difference.with_decimals(decimals)}), {chance}"
         )
+
+
+def errors_of_models(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean errors of each model over what it would give, the best CRPS first.
+
+    Empty where they would be of fewer people than may be told.
+    """
+    given = table[~table[REFUSED].astype("bool")]
+    if given[SUBJECT].nunique() < MINIMUM_SHOWN:
+        given = given.iloc[:0]
+    scored = given.assign(**losses(given))
+    columns = ["mae", "crps", "coverage_80", "width_80"]
+    return scored.groupby(MODEL)[columns].mean().sort_values("crps")
+
+
+def decimals_of(error: float) -> int:
+    """Return how many decimals errors of a size are shown with."""
+    return 2 if error >= 1 else 4
 
 
 def better_comparators(table: pd.DataFrame) -> tuple[Better, ...]:

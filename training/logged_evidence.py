@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from contracts.groups import MINIMUM_SHOWN
-from contracts.predictions import CANDIDATE, MODEL, REFUSED, SUBJECT
+from contracts.predictions import CANDIDATE, MODEL, REFUSED
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
+from training.comparators import errors_of_models
 from training.comparison.figures import (
     calibration_figure,
     error_figure,
@@ -62,8 +63,7 @@ def log_evidence(
     reliability_figure(candidate, folder / "reliability.png", title=title)
     for name in (PREDICTIONS_FILE, FOLLOW_UP_FILE, SPLITS_FILE, *FIGURES):
         opened.log_file(folder / name)
-    if given[SUBJECT].nunique() >= MINIMUM_SHOWN:
-        opened.log_metrics(_metrics(given))
+    opened.log_metrics(_metrics(table))
     for name, curve in fitted.curves.items():
         opened.log_curve(curve, name)
     if len(np.unique(parts.held_out.subject_B)) >= MINIMUM_SHOWN:
@@ -71,11 +71,9 @@ def log_evidence(
 
 
 def _metrics(table: pd.DataFrame) -> dict[str, float]:
-    scored = table.assign(**losses(table))
-    means = scored.groupby(MODEL)[["mae", "crps", "coverage_80", "width_80"]].mean()
     return {
         f"out_of_fold/{str(model).replace(' ', '_')}/{name}": float(value)
-        for model, row in means.iterrows()
+        for model, row in errors_of_models(table).iterrows()
         for name, value in row.items()
     }
 

@@ -80,7 +80,12 @@ class Difference:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.mean:+.2f} [{self.low:+.2f}, {self.high:+.2f}]"
+        return self.with_decimals(2)
+
+    def with_decimals(self, decimals: int) -> str:
+        """Return it as text."""
+        mean, low, high = (f"{each:+.{decimals}f}" for each in (self.mean, self.low, self.high))
+        return f"{mean} [{low}, {high}]"
 
 
 def paired_difference(

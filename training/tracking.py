@@ -14,11 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric
 from mlflow.exceptions import MlflowException
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
-from mlflow.utils.mlflow_tags import (
-    MLFLOW_DATASET_CONTEXT,
-    MLFLOW_GIT_COMMIT,
-    MLFLOW_PARENT_RUN_ID,
-)
+from mlflow.utils import mlflow_tags
 
 from contracts.cohort import Cohort
 from contracts.errors import EvidenceMissing, ServiceUnavailable
@@ -28,6 +24,8 @@ from training.artifact_places import bring_along, local_folder
 from training.checkout import commit_of_checkout
 
 EXPERIMENT = "rehabcast"
+KIND, OF_MODELS = "mlflow.experimentKind", "custom_model_development"
+"""Tag of an experiment by which MLflow's pages show trainings; without it they ask for prompts."""
 OTHER_MLFLOW = "out-of-date database schema"
 """What MLflow says of a database that another version of it wrote."""
 INPUTS = "inputs_digest"
@@ -132,9 +130,8 @@ class Store:
         """
         experiment, here = client.get_experiment_by_name(EXPERIMENT), self.artifacts.resolve()
         if experiment is None:
-            return str(
-                client.create_experiment(EXPERIMENT, None if self.is_server else here.as_uri())
-            )
+            place = None if self.is_server else here.as_uri()
+            return str(client.create_experiment(EXPERIMENT, place, tags={KIND: OF_MODELS}))
         if experiment.lifecycle_stage != "active":
             number = experiment.experiment_id
             raise EvidenceMissing(
@@ -150,6 +147,8 @@ class Store:
                 " of its own (REHABCAST_TRACKING_URI): a copy of a home does not write into the"
                 " folder that it is a copy of",
             )
+        if KIND not in experiment.tags:
+            client.set_experiment_tag(experiment.experiment_id, KIND, OF_MODELS)
         return str(experiment.experiment_id)
 
     def _is_of_another_home(self, folder: Path | None) -> bool:
@@ -202,8 +201,13 @@ class Run:
             source_type="simulated" if made_from.simulated else "cohort",
             source=json.dumps({"made_from": made_from.source, "digest": cohort.digest}),
         )
-        tag = InputTag(MLFLOW_DATASET_CONTEXT, context)
+        tag = InputTag(mlflow_tags.MLFLOW_DATASET_CONTEXT, context)
         self.client.log_inputs(self.run_id, [DatasetInput(dataset, [tag])])
+
+    def describe(self, name: str, description: str) -> None:
+        """Show a name and a description (Markdown) of the run."""
+        self.client.update_run(self.run_id, name=name)
+        self.client.set_tag(self.run_id, mlflow_tags.MLFLOW_RUN_NOTE, description)
 
     def log_file(self, path: Path, folder: str | None = None) -> None:
         """Log one file."""
@@ -234,11 +238,12 @@ def run(
     """
     client = store.client(make=True)
     experiment_id = store.experiment_id(client)
-    tags = dict(tags)
+    source = {mlflow_tags.MLFLOW_SOURCE_NAME: "rehabcast", mlflow_tags.MLFLOW_SOURCE_TYPE: "LOCAL"}
+    tags = {**tags, **source}
     if (commit := commit_of_checkout()) is not None:
-        tags[MLFLOW_GIT_COMMIT] = commit
+        tags[mlflow_tags.MLFLOW_GIT_COMMIT] = commit
     if parent is not None:
-        tags[MLFLOW_PARENT_RUN_ID] = parent.run_id
+        tags[mlflow_tags.MLFLOW_PARENT_RUN_ID] = parent.run_id
     if inputs_digest is not None:
         tags[INPUTS] = inputs_digest
     run_id = _broken_off(client, experiment_id, inputs_digest)

@@ -45,7 +45,7 @@ from training.models.layers.network import Ensemble
 from training.people_seen import sealed_people
 from training.predictions import with_clusters
 from training.registry.bundle import TrainingProvenance, own_codes, write_bundle
-from training.registry.model_card import model_card, version_description
+from training.registry.model_card import model_card, model_description, version_description
 from training.registry.model_versions import (
     FOLLOW_UP_FILE,
     PREDICTIONS_FILE,
@@ -189,8 +189,10 @@ def train(
             bundle,
             name=model,
             tags={**tags, **({"better_comparator": better[0].model} if better else {})},
-            description=version_description(task, provenance, better),
+            description=(description := version_description(task, provenance, table, better)),
+            of_all=model_description(task),
         )
+        opened.describe(f"train {version}", description)
         advance("bundle")
     return version
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from contracts.groups import is_few
-from contracts.predictions import HORIZON, ORIGIN, SUBJECT, TRUTH
+from contracts.predictions import HORIZON, ORIGIN, REACHED, SUBJECT, TRUTH
 
 
 def forecasts_shown(table: pd.DataFrame) -> int | None:
@@ -35,4 +35,8 @@ def may_count(people: int, table: pd.DataFrame) -> bool:
 
 
 def _people(table: pd.DataFrame) -> tuple[int, int]:
-    return table[SUBJECT].nunique(), table.loc[table[TRUTH].notna(), SUBJECT].nunique()
+    # A task of milestones only has no score.
+    milestones = [name for name in table.columns if str(name).startswith(REACHED)]
+    outcomes = [TRUTH] if TRUTH in table.columns else milestones
+    observed = table.loc[table[outcomes].notna().any(axis="columns"), SUBJECT]
+    return table[SUBJECT].nunique(), observed.nunique()

@@ -71,31 +71,60 @@ def week_of_outcomes(
     predictions, follow_up
         The week's monitoring tables (`contracts.predictions`), one forecast a person.
     """
-    due = _people(follow_up)
-    status_N = follow_up[STATUS].to_numpy(dtype=object)[due.order_N]
-    # Groups are those of the people due: of few people, text is most of what a week takes.
-    numbers = predictions[[name for name in predictions if not str(name).startswith(GROUP)]]
-    rows_of = cache(lambda model: _rows_of(numbers, model, due.people))
-    rules = {rule.name: rule for rule in policy.rules}
-    values: dict[tuple[str, str | None], tuple[People, Array]] = {}
+    week = read_week(predictions, follow_up, policy)
+    status_N = week.status_N
     grown: dict[str, list[float]] = {}
     counts: dict[str, int] = {}
     for each in followed:
-        key = (each.rule, each.milestone)
-        if key not in values:
-            values[key] = (
-                _losses(due.people, status_N)
-                if each.rule == LOSSES
-                else _values(rows_of, rules[each.rule], each.milestone, policy)
-            )
-        payoff_P = payoffs(each, *values[key], is_compared=_is_compared(each, rules))
+        payoff_P = payoffs(each, *week.numbers_of(each), is_compared=is_compared(each, policy))
         if len(payoff_P):
             grown[each.name] = growth(payoff_P, each.bound).tolist()
             counts[each.name] = len(payoff_P)
     is_observed_N = np.isin(status_N, [OutcomeStatus.OBSERVED, OutcomeStatus.TRACED])
     return WeekOfOutcomes(
         growth=grown, payoffs=counts, due=len(status_N), observed=int(is_observed_N.sum()),
-        due_of=_due_of(due.people),
+        due_of=due_of(week.people),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Week:
+    """A week's people, in the order of their numbers.
+
+    Parameters
+    ----------
+    order_N
+        Places of the follow-up table's rows in that order.
+    people, status_N
+        Whose outcome was due, and what became of it.
+    numbers_of
+        Who counts for a hypothesis's rule, and the number of each.
+    """
+
+    order_N: NDArray[np.intp]
+    people: People
+    status_N: NDArray[np.object_]
+    numbers_of: Callable[[Hypothesis], tuple[People, Array]]
+
+
+def read_week(predictions: pd.DataFrame, follow_up: pd.DataFrame, policy: Policy) -> Week:
+    """Read a week's tables; the numbers of a rule are computed once, when they are asked for."""
+    due = _people(follow_up)
+    status_N = follow_up[STATUS].to_numpy(dtype=object)[due.order_N]
+    # Groups are those of the people due: of few people, text is most of what a week takes.
+    numbers = predictions[[name for name in predictions if not str(name).startswith(GROUP)]]
+    rows_of = cache(lambda model: _rows_of(numbers, model, due.people))
+    rules = {rule.name: rule for rule in policy.rules}
+
+    @cache
+    def numbers_of(rule: str, milestone: str | None) -> tuple[People, Array]:
+        if rule == LOSSES:
+            return _losses(due.people, status_N)
+        return _values(rows_of, rules[rule], milestone, policy)
+
+    return Week(
+        order_N=due.order_N, people=due.people, status_N=status_N,
+        numbers_of=lambda each: numbers_of(each.rule, each.milestone),
     )  # fmt: skip
 
 
@@ -140,8 +169,10 @@ def _pile_means(value_N: Array, piles: int) -> Array:
     return np.bincount(pile_N, value_N, piles) / np.bincount(pile_N, minlength=piles)
 
 
-def _is_compared(hypothesis: Hypothesis, rules: Mapping[str, Rule]) -> bool:
-    rule = rules.get(hypothesis.rule)
+def is_compared(hypothesis: Hypothesis, policy: Policy) -> bool:
+    """Return whether a hypothesis is about the difference between a group and everyone else."""
+    rules = (rule for rule in policy.rules if rule.name == hypothesis.rule)
+    rule = next(rules, None)
     return rule is None or rule.statistic is Statistic.DIFFERENCE
 
 
@@ -208,7 +239,8 @@ def _losses(due: People, status_N: NDArray[Any]) -> tuple[People, Array]:
     return _some(due, alive_N), np.isin(status_N, [*LOST]).astype(np.float64)[alive_N]
 
 
-def _due_of(due: People) -> dict[str, dict[str, int]]:
+def due_of(due: People) -> dict[str, dict[str, int]]:
+    """Return how many people are of each group, by attribute and label."""
     return {
         name.removeprefix(GROUP): dict(Counter(label_N.tolist()))
         for name, label_N in due.items()

@@ -59,6 +59,8 @@ class Setting:
         largest errors.
     skew
         Whether errors are skewed by -1 (a shifted gamma distribution).
+    lost_best
+        As `lost_worst`, but those with the smallest errors.
     """
 
     people: int = 20
@@ -75,6 +77,7 @@ class Setting:
     lost: float = 0.15
     lost_worst: float = 0.0
     skew: bool = False
+    lost_best: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +127,9 @@ def simulated(setting: Setting, deployments: int, seed: int) -> People:
     if setting.lost_worst:
         worst = np.quantile(error_N[is_small_N], 1 - setting.lost_worst)
         observed_N &= ~(is_small_N & (error_N > worst))
+    if setting.lost_best:
+        best = np.quantile(error_N[is_small_N], setting.lost_best)
+        observed_N &= ~(is_small_N & (error_N < best))
     values = {
         "signed error": error_N,
         "mean absolute error": np.abs(error_N),
@@ -188,7 +194,7 @@ def payoffs_of(people: People, each: Hypothesis) -> tuple[NDArray[np.int64], Arr
             chosen_N = counts_N & group_N
             cell_P, number_P = people.cell_N[chosen_N], value_N[chosen_N]
         else:
-            cell_P, number_P = _piles(
+            cell_P, number_P = piles(
                 people.cell_N, value_N, counts_N & group_N, counts_N & ~group_N, cells
             )
     payoff_P = each.sign * (number_P - each.limit)
@@ -205,7 +211,7 @@ def late(sum_CK: Array, people: People) -> Array:
     return np.asarray(late_DWK.transpose(1, 0, 2), dtype=np.float64)
 
 
-def _piles(
+def piles(
     cell_N: NDArray[np.int64], value_N: Array, one_N: NDArray[np.bool_],
     other_N: NDArray[np.bool_], cells: int,
 ) -> tuple[NDArray[np.int64], Array]:  # fmt: skip

@@ -20,7 +20,7 @@ from audits.ledger.ledger import Ledger
 from audits.ledger.mirror import Drift, find_drift, mirror_aliases
 from audits.ledger.records import Champion
 from contracts.errors import ServiceUnavailable
-from contracts.verdict import Verdict
+from contracts.verdict import Outcome, Verdict
 from rehabcast.output import stderr_console
 from rehabcast.settings import Settings
 from serving.faults import place_of
@@ -111,8 +111,9 @@ def try_to_tag(settings: Settings, name: str, version: str, tags: Mapping[str, s
 
 
 def show_verdict(settings: Settings, version: ModelVersion, verdict: Verdict) -> None:
-    """Show a verdict and its scope in MLflow's tags; without a scope nobody is served."""
-    scope = "Nobody." if verdict.scope is None else " ".join(scope_in_words(verdict.scope))
+    """Show a verdict and its scope in MLflow's tags."""
+    nobody = "Nobody." if verdict.outcome is Outcome.BLOCKED else "Nobody without an override."
+    scope = nobody if verdict.scope is None else " ".join(scope_in_words(verdict.scope))
     tags = {"audit": str(verdict.outcome), "audit_scope": scope}
     try_to_tag(settings, version.name, version.version, tags)
 

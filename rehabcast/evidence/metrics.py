@@ -25,6 +25,8 @@ ABOUT = {
     "shift_warning": "1 once people came otherwise than before.",
     "early_warning": "1 where outcomes of earlier horizons begin to speak against a rule.",
     "early_share": "Largest e-value of an early test that is told, of what it needs to warn.",
+    "traced_mean_e_value": "Mean e-value of the tests that the traced lost are part of.",
+    "traced_warning": "1 once they spoke against a rule.",
     "groups_left_out": "Groups that the audit left out and that are followed.",
     "groups_proposed": "Those of them that were proposed to people.",
     "in_service": "1 while the version is in service.",
@@ -58,6 +60,8 @@ def numbers_of(result: MonitoringRun) -> dict[str, float]:
         "early_share": max(
             ((each.largest or 0.0) / each.needed for each in result.early.foremost), default=0.0
         ),
+        "traced_mean_e_value": result.tracing.mean_e,
+        "traced_warning": int(result.tracing.warns),
         "groups_left_out": len(result.growth.groups),
         "groups_proposed": sum(each.proposal is not None for each in result.growth.groups),
         "in_service": int(result.in_service),

@@ -22,6 +22,8 @@ from rehabcast.evidence.early import EARLY, EarlyRun
 from rehabcast.evidence.early import look as look_early
 from rehabcast.evidence.growing import GrowthRun
 from rehabcast.evidence.growing import look as grow
+from rehabcast.evidence.lost.tracing import HIDDEN_IN_LOSS, TracingRun
+from rehabcast.evidence.lost.tracing import look as look_at_traced
 from rehabcast.evidence.shift import ShiftRun, look
 from rehabcast.evidence.shown_tests import ShownTest, evidence_of, foremost, named
 from rehabcast.evidence.watched import Watched
@@ -67,6 +69,8 @@ class MonitoringRun:
         Whom the scope may grow by; it only proposes.
     early
         What outcomes of earlier horizons begin to say; it only warns.
+    tracing
+        What is found where a random share of the lost is traced; it only warns.
     """
 
     model_version: str
@@ -90,6 +94,7 @@ class MonitoringRun:
     shift: ShiftRun
     growth: GrowthRun
     early: EarlyRun
+    tracing: TracingRun
 
 
 def sums_of(
@@ -150,6 +155,7 @@ def run(
         done = True
     shift = look(store, version, now.date())
     early = look_early(store, version, now.date(), out)
+    traced = look_at_traced(store, version, now.date(), out)
     if act and serving and champion is not None:
         found: dict[str, Mapping[str, Any]] = {}
         if decision.act is Act.WARN:
@@ -159,6 +165,8 @@ def run(
             found[WHO_COMES] = asdict(replace(shift, foremost=reached))
         if early.warning is not None:
             found[EARLY] = early.warning
+        if traced.warning is not None:
+            found[HIDDEN_IN_LOSS] = traced.warning
         for what, about in found.items():
             warn(
                 ledger.engine, champion, what, evidence=about, actor=actor, now=now,
@@ -192,6 +200,7 @@ def run(
         shift=shift,
         growth=growth,
         early=early.run,
+        tracing=traced.run,
     )
 
 

@@ -84,6 +84,11 @@ class Watched:
         )
 
     @property
+    def traced(self) -> Followed:
+        """By what is counted what was seen and traced of its people."""
+        return replace(self.followed, purpose="tracing")
+
+    @property
     def growing(self) -> Followed | None:
         """By what is counted whom its scope may grow by; None where nobody is left out."""
         if self.shown is None or not self.grows:

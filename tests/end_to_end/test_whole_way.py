@@ -285,7 +285,7 @@ def test_mlflow_shows_what_the_ledger_has_on_record(
     name, _, number = version.partition("/")
     shown = store.client().get_model_version(name, number)
     assert shown.tags["audit"] == audited["outcome"]
-    assert shown.tags["audit_scope"] == "Nobody."
+    assert shown.tags["audit_scope"] == "Nobody without an override."
     assert int(shown.tags["champion_epoch"]) >= 1
     assert "SIMULATED" in shown.description
 

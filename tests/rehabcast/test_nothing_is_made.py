@@ -22,6 +22,7 @@ NEEDS = {
         "rollback arm --to-epoch 1 --reason r", "ledger verify", "ledger show", "ledger head x.json",
         "ledger mirror", "backup there/copy --without store", "monitor run arm",
         "monitor edition arm --output board", "monitor compare arm/2", "retrain arm --cohort nowhere",
+        "monitor trace arm --tenant t --output calls.csv", "monitor traced arm nowhere --tenant t",
     ),
     "service's record": (
         "record verify", "record forget --days 1", "record head y.json",

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 from rich.console import Console
@@ -142,6 +142,7 @@ def test_a_message_is_shown_as_it_is_and_acts_on_nothing(text: str) -> None:
 
 
 @given(TEXT, TEXT, TEXT)
+@example("", "", "\t0")
 def test_a_table_shows_its_titles_and_cells_as_they_are(title: str, head: str, cell: str) -> None:
     table = Table(head, title=title, caption=title)
     table.add_row(cell)

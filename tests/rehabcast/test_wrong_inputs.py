@@ -264,6 +264,12 @@ retrain arm --cohort COHORT --config junk
 retrain arm --cohort COHORT --seed -1
 retrain arm --cohort COHORT --without missing
 monitor edition nobody --output out
+monitor trace nobody --tenant ward --output calls.csv
+monitor trace arm --tenant ward --output missing/calls.csv
+monitor trace arm --tenant ward --output junk
+monitor trace arm --tenant ward --output calls.csv --share 2
+monitor traced arm junk --tenant ward
+monitor traced arm missing.csv --tenant ''
 monitor edition arm --output junk --month 2025-13
 record decisions --tenant ''
 record decisions --tenant nobody

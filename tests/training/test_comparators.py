@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
 
 from contracts.forecast import QUANTILE_LEVELS
 from contracts.predictions import CANDIDATE, QUANTILE_COLUMNS
-from training.comparators import better_comparators
+from training.comparators import better_comparators, errors_of_models
 
 
 def made_up(error_of: dict[str, float], people: int, refused: bool = False) -> pd.DataFrame:
@@ -40,6 +42,28 @@ def test_comparators_that_did_better_are_named_the_best_first() -> None:
     assert better[0].candidate_crps == pytest.approx(5.0, abs=0.2)
     assert "beyond chance" in str(better[0])
     assert np.isclose(np.mean(QUANTILE_LEVELS), 0.5)
+
+
+def test_errors_of_a_speed_are_told_apart() -> None:
+    table = made_up({CANDIDATE: 0.0731, "a": 0.0702}, people=30)
+    quantiles = list(QUANTILE_COLUMNS)
+    error = table["model"].map({CANDIDATE: 0.0731, "a": 0.0702})
+    table = table.assign(**dict.fromkeys(quantiles, error))
+    (better,) = better_comparators(table)
+    assert "0.0702 against 0.0731 (difference +0.0029" in str(better)
+
+
+@given(
+    errors=st.dictionaries(st.sampled_from("abc"), st.floats(0.01, 60), min_size=1),
+    few=st.booleans(),
+)
+def test_each_models_errors_stand_together_the_best_first(
+    errors: dict[str, float], few: bool
+) -> None:
+    table = made_up({CANDIDATE: 5.0, **errors}, people=10 if few else 11)
+    found = errors_of_models(table)
+    assert sorted(found.index) == ([] if few else sorted({CANDIDATE, *errors}))
+    assert found["crps"].is_monotonic_increasing
 
 
 def test_the_same_error_is_chance() -> None:

@@ -34,7 +34,7 @@ from training.registry.model_versions import (
     fetch,
     find,
 )
-from training.tracking import INPUTS, Store, run
+from training.tracking import INPUTS, KIND, OF_MODELS, Store, run
 from training.train import COMPARATORS, steps, train
 
 QUICK = TrainingConfig(max_epochs=2, folds=3, hidden=4)
@@ -134,7 +134,7 @@ def test_mlflow_shows_an_engineer_what_was_trained_on_and_how_it_went(
     assert (used.dataset.name, used.dataset.digest) == ("made up", cohort.digest[:36])
     assert cohort.digest in used.dataset.source
     assert {tag.value for tag in used.tags} == {"training"}
-    for name in ("training_loss/without-0-1", "validation_loss/without-0-1"):
+    for name in ("training_loss/without folds 0 and 1", "validation_loss/without folds 0 and 1"):
         shown = client.get_metric_history(trained.run_id, name)
         # With fewer than 11 people to stop by, their loss would be about one of them.
         assert [one.step for one in shown] == ([] if name.startswith("validation") else [0, 1])
@@ -143,6 +143,30 @@ def test_mlflow_shows_an_engineer_what_was_trained_on_and_how_it_went(
     assert "SIMULATED" in version.description
     assert task.name in version.description
     assert "reaches nobody before its audit" in version.description
+    # Its errors stand beside those of its comparators, as text that a page shows as a table.
+    rows = [line for line in version.description.splitlines() if line.startswith("| ")]
+    assert [row.split(" | ")[0].strip("|* ") for row in rows[1:]].count("this model") == 1
+    assert len(rows) - 1 == len(
+        {n.split("/")[1] for n in logged.data.metrics if "out_of_fold" in n}
+    )
+    # The run says the same, is told from others of its model, and leads to code and version.
+    assert logged.data.tags["mlflow.note.content"] == version.description
+    assert logged.info.run_name == f"train {trained}"
+    assert logged.data.tags["mlflow.source.name"] == "rehabcast"
+    assert task.name in client.get_registered_model(trained.name).description
+
+
+def test_mlflow_opens_the_pages_of_trainings_and_not_those_of_prompts(
+    trained: ModelVersion, store: Store
+) -> None:
+    client = store.client()
+    number = store.experiment_id(client)
+    assert client.get_experiment(number).tags[KIND] == OF_MODELS
+    # What somebody chose there stays; an experiment of an earlier version is told too.
+    client.set_experiment_tag(number, KIND, "genai_development")
+    assert client.get_experiment(store.experiment_id(client)).tags[KIND] == "genai_development"
+    client.delete_experiment_tag(number, KIND)
+    assert client.get_experiment(store.experiment_id(client)).tags[KIND] == OF_MODELS
 
 
 def test_a_training_that_was_broken_off_goes_on_as_the_same_run_and_to_the_same_numbers(
@@ -176,7 +200,7 @@ def test_a_training_that_was_broken_off_goes_on_as_the_same_run_and_to_the_same_
 
 def runs_of(model: str, store: Store) -> list[Run]:
     client = store.client()
-    found = client.search_runs([store.experiment_id(client)], f"run_name = 'train {model}'")
+    found = client.search_runs([store.experiment_id(client)], f"run_name LIKE 'train {model}%'")
     return list(found)
 
 

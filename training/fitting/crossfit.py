@@ -173,7 +173,10 @@ def crossfit(
         by_people_BH=by_people_BH,
         by_people_H=share_by_people(by_people_BH, out_of_fold_BHQ, given_BH),
         judging=judging_of(config, joined),
-        curves={fit.folder.name: learning_curve(fit.folder) for fit in fits},
+        curves={
+            f"without folds {first} and {second}": learning_curve(fit.folder)
+            for fit, (first, second) in zip(fits, without, strict=True)
+        },
     )
 
 

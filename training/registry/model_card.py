@@ -13,7 +13,7 @@ from contracts.priors import prior_of, start_in_words
 from contracts.task import Task
 from contracts.vocabulary import NOTHING, Additions, Code, Kind, vocabulary
 from contracts.vocabulary.code import values_in_words
-from training.comparators import Better
+from training.comparators import Better, decimals_of, errors_of_models
 from training.registry.bundle import TrainingProvenance
 from training.scores import losses
 
@@ -23,19 +23,62 @@ SIMULATED = (
 )
 
 
+def model_description(task: Task) -> str:
+    """Return what MLflow shows of all versions of a model together."""
+    return (
+        f"Forecasts {vocabulary()[task.target.code].name} (task {task.name}). The alias `champion`"
+        " shows which version the ledger has in service; nothing relies on it."
+    )
+
+
 def version_description(
-    task: Task, provenance: TrainingProvenance, better: tuple[Better, ...]
+    task: Task, provenance: TrainingProvenance, table: pd.DataFrame, better: tuple[Better, ...]
 ) -> str:
-    """Return what MLflow shows of a version: what it is, from whom, and that nobody audited it."""
-    label = "**SIMULATED people: not for anyone's care.** " if provenance.simulated else ""
-    rivals = "".join(f" **{one}.**" for one in better)
+    """Return what MLflow shows of a version and of its run, in Markdown.
+
+    What it is, from whom, its errors beside those of its comparators, and where is to be seen
+    whether it may be served: what is said here stands also after an audit.
+
+    Parameters
+    ----------
+    table
+        Prediction table of the candidate and its comparators.
+    better
+        The comparators that did better.
+    """
+    # Lists of versions show the first words, as they are.
+    label = "SIMULATED people: not for anyone's care. " if provenance.simulated else ""
+    rivals = "".join(f"\n\n**Worse than a comparator: {one}.**" for one in better)
     return (
         f"{label}Forecasts {vocabulary()[task.target.code].name} at"
         f" {', '.join(str(h.weeks) for h in task.horizons)} weeks (task {task.name}), by the family"
         f" {provenance.family}, trained on {_people(provenance.subjects)} of the cohort"
-        f" {provenance.cohort_name}.{rivals} A candidate: it reaches nobody before its audit, which"
-        " the ledger records (`rehabcast audit`). The card and the report are in its run."
+        f" {provenance.cohort_name}.{rivals}{_beside_comparators(table)}\n\nIt reaches nobody"
+        " before its audit (`rehabcast audit`) and a promotion, which the ledger records. Where"
+        " they took place, the version's tags show them: `audit`, `audit_scope`, `champion_epoch`."
+        " In the run's artifacts are its card (`bundle/model-card.md`), figures, and reports"
+        " (`audit`)."
     )
+
+
+def _beside_comparators(table: pd.DataFrame) -> str:
+    """Return the errors of a candidate and its comparators; nothing where too few would be told."""
+    errors = errors_of_models(table)
+    rows = "".join(
+        f"\n| {'**this model**' if name == CANDIDATE else name} | {_error(row['crps'])}"
+        f" | {_error(row['mae'])} | {row['coverage_80']:.0%} |"
+        for name, row in errors.iterrows()
+    )
+    return (
+        "\n\nOut of fold, over all horizons:\n\n| model | CRPS | mean absolute error | 80 % range"
+        f" holds |\n|---|---|---|---|{rows}"
+        if rows
+        else ""
+    )
+
+
+def _error(value: float) -> str:
+    return f"{value:.{decimals_of(value)}f}"
 
 
 def model_card(
@@ -132,7 +175,7 @@ def _performance(table: pd.DataFrame) -> str:
         figures = (
             "| | |"
             if is_few(people)
-            else f"{rows['mae'].mean():.2f} | {rows['crps'].mean():.2f}"
+            else f"{_error(rows['mae'].mean())} | {_error(rows['crps'].mean())}"
             f" | {rows['coverage_80'].mean():.0%} |"
         )
         lines.append(f"| {int(str(day)) // 7} | {name} | {_people(people)} | {figures}")

@@ -109,9 +109,20 @@ def check_model_name(client: MlflowClient, name: str) -> None:
 
 
 def register(
-    run: Run, folder: Path, *, name: str, tags: dict[str, str], description: str = ""
+    run: Run,
+    folder: Path,
+    *,
+    name: str,
+    tags: dict[str, str],
+    description: str = "",
+    of_all: str = "",
 ) -> ModelVersion:
     """Log a bundle to the run and register it as the next version of a model.
+
+    Parameters
+    ----------
+    of_all
+        Description of the model, where this is its first version.
 
     Raises
     ------
@@ -121,7 +132,7 @@ def register(
     check_model_name(run.client, name)
     run.client.log_artifacts(run.run_id, str(folder), BUNDLE_FOLDER)
     try:
-        run.client.create_registered_model(name)
+        run.client.create_registered_model(name, description=of_all)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from contracts.errors import ContractError
+from rehabcast.commands.service import tracing
 from rehabcast.output import AsJson, emit, require_place, stderr_console
 from rehabcast.settings import Settings
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from audits.report.monthly.content import Edition
     from rehabcast.evidence.early import EarlyRun
     from rehabcast.evidence.growing import GrowthRun
+    from rehabcast.evidence.lost.tracing import TracingRun
     from rehabcast.evidence.paired import ShadowComparison
     from rehabcast.evidence.running import MonitoringRun
     from rehabcast.evidence.shown_tests import ShownTest
@@ -30,9 +32,10 @@ app = typer.Typer(
     help="Evidence over time: forecasts on record, compared with the outcomes that came later.",
 )
 
-Name = Annotated[
-    str, typer.Argument(help="Model, for its champion; or NAME/N, such as of a shadow.")
-]
+Name = tracing.Name
+
+app.command()(tracing.trace)
+app.command()(tracing.traced)
 
 
 @app.command()
@@ -211,6 +214,7 @@ def _readable(result: MonitoringRun) -> Group:
     return Group(
         "\n".join(lines), table, said, *([came] if shift.foremost else []), *_early(result.early),
         *_growth(result.growth),
+        *_traced(result.tracing),
     )  # fmt: skip
 
 
@@ -244,6 +248,24 @@ def _early(early: EarlyRun) -> Iterator[str | Table]:
         yield f"Not asked of early outcomes: {', '.join(early.not_asked)}."
     if early.foremost:
         yield _tests(early.foremost, "before the outcome that counts: rule", "warns at")
+
+
+def _traced(found: TracingRun) -> Iterator[str | Table]:
+    """Yield what is found with who was traced; nothing where nobody traces."""
+    from audits.report.monthly.wording import e_value_in_words
+
+    if found.share is None:
+        return
+    yield (
+        f"The lost ({found.share:.0%} of them traced by chance; where tracing is over, lost:"
+        f" {found.people_lost}, drawn: {found.people_drawn}, found: {found.people_found}):"
+        f" {found.said}. {found.tests} tests, mean e-value {e_value_in_words(found.mean_e)} (at"
+        f" most {e_value_in_words(found.largest_mean_e)}); a warning from {found.warns_at:g}."
+    )
+    if found.not_tested:
+        yield f"Not tested with who was traced: {', '.join(found.not_tested)}."
+    if found.foremost:
+        yield _tests(found.foremost, "with who was traced: rule", "warns at")
 
 
 def _growth(growth: GrowthRun) -> Iterator[str | Table]:

@@ -28,6 +28,7 @@ from serving.state.evidence.reading import (
     given_in,
     length_of,
 )
+from serving.state.evidence.tracing import draw
 from serving.state.store import Store
 from serving.state.tables import entry_table
 from stores.database import reading
@@ -112,6 +113,8 @@ def close_weeks(
 ) -> int:
     """Count every week that is over; return how many had somebody in them.
 
+    Where the lost are traced (`serving.state.evidence.tracing`), they are drawn among as well.
+
     Parameters
     ----------
     sums_of
@@ -123,6 +126,7 @@ def close_weeks(
         given = [_given.decode(text) for text in texts]
         known = known_outcomes(connection, ((each.tenant, each.subject) for each in given), task)
         due = [(each, [h]) for each in given if (h := followed_horizon(each, task))]
+        draw(connection, followed.service, task, week, week_of(now), given, known)
         return sums_of(monitoring_tables(due, known, task))
 
     return accounts.close_weeks(store, followed.account, week_of(now), of_week)

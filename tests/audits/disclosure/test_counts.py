@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audits.disclosure.counts import forecasts_shown, may_count, people_shown
-from contracts.predictions import HORIZON, ORIGIN, SUBJECT, TRUTH
+from contracts.predictions import HORIZON, ORIGIN, REACHED, SUBJECT, TRUTH
 
 
 @given(
@@ -29,11 +29,15 @@ def test_the_forecasts_less_those_of_shown_horizons_count_nobody_few(
 
 
 @given(
-    observed=st.integers(min_value=11, max_value=60), lost=st.integers(min_value=0, max_value=30)
+    observed=st.integers(min_value=11, max_value=60),
+    lost=st.integers(min_value=0, max_value=30),
+    outcome=st.sampled_from([TRUTH, f"{REACHED}walks alone"]),
 )
-def test_the_people_less_those_with_an_outcome_are_nobody_few(observed: int, lost: int) -> None:
-    truths = [1.0] * observed + [None] * lost
-    table = pd.DataFrame({SUBJECT: range(observed + lost), TRUTH: truths}, dtype="float64")
+def test_the_people_less_those_with_an_outcome_are_nobody_few(
+    observed: int, lost: int, outcome: str
+) -> None:
+    outcomes = [1.0] * observed + [None] * lost
+    table = pd.DataFrame({SUBJECT: range(observed + lost), outcome: outcomes}, dtype="float64")
     left = people_shown(table) - observed
     assert left == (0 if lost < 11 else lost)
     assert may_count(people_shown(table), table)

@@ -114,6 +114,18 @@ def test_a_table_that_broke_its_contract_is_told_by_the_verdict_alone(
     assert (unscored.performance, unscored.people) == ((), 0)
 
 
+def test_a_task_of_milestones_only_has_a_report_in_every_edition(
+    table: pd.DataFrame, quick_policy: Policy, inputs: AuditInputs, facts: ModelFacts
+) -> None:
+    chances = table.drop(columns=[TRUTH, LAST_SCORE, *QUANTILE_COLUMNS])
+    verdict = judge(chances, quick_policy, inputs)
+    report = compose(chances, verdict, quick_policy, facts, made_at="now", valid_until="then")
+    assert report.people == chances["subject_id"].nunique()
+    assert {row.metric for row in report.performance if row.value is not None}
+    for edition in (governance_edition, technical_edition):
+        assert edition(report, ()).blocks
+
+
 def test_a_board_reads_the_instruments_own_unit_in_steps_that_matter(
     table: pd.DataFrame, quick_policy: Policy, inputs: AuditInputs, facts: ModelFacts
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tarfile
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audits.ledger.signing import make_key
 from audits.sequential.in_service import ServedPairs
 from contracts.changes.comparison import ServedComparison
 from contracts.errors import ContractError, IntegrityError
@@ -26,7 +24,6 @@ from inference.bundle import Bundle
 from rehabcast.auditing.planned_changes import planned_line
 from rehabcast.auditing.served_pairs import METADATA, open_pairs, write_pairs
 from rehabcast.auditing.signed_tables import read_stated
-from rehabcast.commands.service import monitor
 from rehabcast.evidence.paired import people_shown
 from rehabcast.identity import open_ledger
 from rehabcast.settings import Settings
@@ -35,9 +32,11 @@ from serving.state.evidence.shadow import SHADOW
 from serving.state.forecast_log import ForecastEntry, append
 from serving.state.store import Store
 from tests.rehabcast.command_line import run
-from tests.rehabcast.evidence.test_running import FIELDS, FIRST, HOME, Later
+from tests.rehabcast.evidence.test_running import FIELDS, FIRST, home
 from tests.serving.state.evidence.test_counting import forecast
 from training.registry.model_versions import find
+
+__all__ = ["home"]
 
 # MLflow uses what others deprecate; nothing of ours does.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -47,21 +46,12 @@ NOT = ContractError("not that", "make it again")
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home with a SIMULATED champion, and the same bundle registered again as its shadow."""
-    with tarfile.open(HOME) as opened:
-        opened.extractall(tmp_path, filter="data")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("REHABCAST_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("REHABCAST_ACTOR", "the monitor")
-    monkeypatch.setattr(monitor, "datetime", Later)
-    own = tmp_path / "own.pem"
-    make_key(own, tmp_path / "home" / "keys" / "trusted" / own.name)
-    monkeypatch.setenv("REHABCAST_SIGNING_KEY", str(own))
+def shadowed(home: Path) -> Path:
+    """The folder of a home whose champion's bundle is registered again, as its shadow."""
     client = Settings().store.client()
     first = client.get_model_version("arm", "1")
     client.create_model_version("arm", first.source, first.run_id, tags=dict(first.tags))
-    return tmp_path
+    return home.parent
 
 
 def serve(task: Task, people: int, worse: float) -> None:
@@ -87,7 +77,7 @@ def serve(task: Task, people: int, worse: float) -> None:
 
 
 def test_a_shadow_is_compared_person_by_person_and_its_table_counts_beside_that_champion_only(
-    home: Path, task: Task, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    shadowed: Path, task: Task, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     early = run(capsys, monkeypatch, "monitor", "compare", "arm/2")
     assert "no outcome has come of a question that it and arm/1 both answered" in early.text
@@ -97,7 +87,7 @@ def test_a_shadow_is_compared_person_by_person_and_its_table_counts_beside_that_
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("REHABCAST_POLICY", "missing.toml")
         said = run(capsys, monkeypatch, "monitor", "compare", "arm/2", "--output", "p.parquet")
-    assert (said.code, list(home.glob("p.parquet*"))) == (3, []), said.text
+    assert (said.code, list(shadowed.glob("p.parquet*"))) == (3, []), said.text
     said = run(
         capsys, monkeypatch, "monitor", "compare", "arm/2", "--output", "p.parquet", "--json"
     )
@@ -119,10 +109,10 @@ def test_a_shadow_is_compared_person_by_person_and_its_table_counts_beside_that_
     assert record["criteria"] == []
 
     bundle = open_bundle(Settings(), find(Settings().store, "arm/2"))
-    pairs = open_pairs(Settings(), home / "p.parquet", bundle, "arm/1", bundle.digest)
+    pairs = open_pairs(Settings(), shadowed / "p.parquet", bundle, "arm/1", bundle.digest)
     assert pairs.comparison.pairs_digest == record["pairs_digest"]
     assert len(pairs.rows[pairs.rows[MODEL] == CANDIDATE]) == PEOPLE
-    refuses_what_is_of_another(home / "p.parquet", bundle, pairs)
+    refuses_what_is_of_another(shadowed / "p.parquet", bundle, pairs)
 
 
 def refuses_what_is_of_another(file: Path, bundle: Bundle, pairs: ServedPairs) -> None:

@@ -202,6 +202,8 @@ def test_a_model_that_is_right_is_left_alone_and_its_table_is_one_that_an_audit_
             "mean_e_value",
             "largest_mean_e_value",
             "shift_mean_e_value",
+            "early_share",
+            "traced_mean_e_value",
             "groups_left_out",
         )
     }

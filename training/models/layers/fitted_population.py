@@ -5,6 +5,9 @@ most likely together. Of a published one that is what is gained after enrolment,
 in which every course is as likely as any other, all of it. Without it a network would have to
 unlearn, by some tens of small batches, that people regain half of what they miss.
 
+A score alone cannot tell a course from noise. Of people with a yes or no each all of it was called
+noise, more than a network could unlearn, so it is fitted only where enough have two scores.
+
 Letters: B pairs, W windows of past days and horizons, H horizons, P curves, N scores that
 are there, U different ones among them.
 """
@@ -28,8 +31,8 @@ from training.models.layers.recovery_curves import (
 )
 
 STEPS, STEPS_FROM_PEOPLE = 150, 75
-"""From anywhere, and from where people are: there more would fit the curves to these few people,
-and leave too little to noise."""
+"""Of the gain, and of a population that was moved to where people are: there more would fit the
+curves to these few people, and leave too little to noise."""
 
 PACE = 0.05
 """Of Adam: by so much a logit or a logarithm may change in a step."""
@@ -37,6 +40,9 @@ PACE = 0.05
 PULL = 0.5
 """Weight of staying where it starts, as if each parameter had been seen once with an SD of 1: what
 few people say nothing about stays as it was."""
+
+FEWEST_COURSES = 10
+"""With fewer pairs that have two scores nothing is fitted."""
 
 NOT_AT_AN_END = (0.02, 0.98)
 """A mean share of the scale, or of what is missing, whose logit is no more than four SD away."""
@@ -123,7 +129,7 @@ def fit_population(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scor
     scores
         Before each origin and after it.
     """
-    steps = STEPS_FROM_PEOPLE if _move_to_people(curves, scores) else STEPS
+    _move_to_people(curves, scores)
     groups = [curves.mean_G3, curves.log_spread_G3, curves.share_logit_G, log_noise]
     different = Different.among(scores, scores.count > 0)
     nothing_BP = torch.zeros(len(scores.count), len(curves.group_P))
@@ -133,19 +139,17 @@ def fit_population(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scor
         evidence_BP = _evidence(nothing_BP, curves, own_UP, log_noise, different)
         return _log_likelihood(evidence_BP, curves.log_weight())
 
-    _ascend(groups, log_likelihood, scores, steps)
+    _ascend(groups, log_likelihood, scores, STEPS_FROM_PEOPLE)
 
 
-def _move_to_people(curves: RecoveryCurves, scores: Scores) -> bool:
-    """Move all groups alike to the mean start, and mean share regained, of people seen twice.
-
-    False where nobody was.
-    """
-    seen_BW = scores.count > 0
-    twice_B = seen_BW.sum(dim=1) > 1
-    if not twice_B.any():
-        return False
-    share_BW, onset_BW, seen_BW = (x[twice_B] for x in (scores.share, scores.onset, seen_BW))
+def _move_to_people(curves: RecoveryCurves, scores: Scores) -> None:
+    """Move all groups alike to the mean start, and mean share regained, of people seen twice."""
+    twice_B = _seen_twice(scores)
+    if twice_B.sum() < FEWEST_COURSES:
+        return
+    share_BW, onset_BW, seen_BW = (
+        x[twice_B] for x in (scores.share, scores.onset, scores.count > 0)
+    )
     first_B1 = onset_BW.masked_fill(~seen_BW, torch.inf).argmin(dim=1, keepdim=True)
     last_B1 = onset_BW.masked_fill(~seen_BW, -torch.inf).argmax(dim=1, keepdim=True)
     start, end = (
@@ -155,7 +159,6 @@ def _move_to_people(curves: RecoveryCurves, scores: Scores) -> bool:
     with torch.no_grad():
         curves.mean_G3[:, START] += torch.logit(start)
         curves.mean_G3[:, RATE] += torch.logit(regained)
-    return True
 
 
 def fit_gain(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores) -> None:
@@ -212,8 +215,8 @@ def _ascend(
     scores: Scores,
     steps: int,
 ) -> None:
-    """Move some parameters to where the scores are most likely; nowhere without any."""
-    if not scores.count.any():
+    """Move some parameters to where the scores are most likely; nowhere without courses."""
+    if _seen_twice(scores).sum() < FEWEST_COURSES:
         return
     before = [parameter.detach().clone() for parameter in fitted]
     adam = torch.optim.Adam(fitted, lr=PACE)
@@ -228,6 +231,11 @@ def _ascend(
             (loss / len(scores.share)).backward(inputs=fitted)  # type: ignore[no-untyped-call]
             adam.step()
     adam.zero_grad()
+
+
+def _seen_twice(scores: Scores) -> Tensor:
+    """Say which pairs have scores at two times, (B,)."""
+    return (scores.count > 0).sum(dim=1) > 1
 
 
 def outcome_scores(train: SequenceBatch, worst: float, best: float) -> Scores:

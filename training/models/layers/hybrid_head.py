@@ -82,9 +82,12 @@ class HybridHead(ModalityHead):
         return [self.effect_G, self.absent_onset, self.log_noise_H]
 
     def start_from(self, log_noise: Tensor) -> None:
-        """Take the noise of a fitted population as that of every outcome."""
+        """Take the noise of a fitted population as that of every outcome.
+
+        Not more than the range allows: beyond it no gradient leads back.
+        """
         with torch.no_grad():
-            self.log_noise_H.copy_(log_noise.expand_as(self.log_noise_H))
+            self.log_noise_H.copy_(log_noise.clamp(*LOG_NOISE_RANGE).expand_as(self.log_noise_H))
 
     def losses(self, embeddings_BMD: Tensor, present_BM: Tensor, truth_BH: Tensor) -> Tensor:
         """Return the CRPS of each outcome, (B, H), in score points."""

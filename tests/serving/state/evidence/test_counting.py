@@ -15,6 +15,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -27,10 +28,11 @@ from contracts.observation import Observation
 from contracts.predictions import CANDIDATE, MODEL, QUANTILE_COLUMNS, STATUS, TRUTH
 from contracts.task import Task
 from inference.matching.tables import MonitoringTables
-from serving.state.evidence import accounts
+from serving.state.evidence import accounts, tracing
 from serving.state.evidence.accounts import counted, uncollected, week_of
 from serving.state.evidence.counting import Followed, close_weeks, tables_until, take_in
 from serving.state.evidence.reading import SHADOW
+from serving.state.evidence.tracing import begin
 from serving.state.forecast_log import ForecastEntry, append
 from serving.state.privacy import erase, forget
 from serving.state.store import Store
@@ -269,8 +271,11 @@ counting.close_weeks(store, followed(task), date(2027, 12, 1), dying)
 
 
 def test_killed_in_the_middle_of_a_week_the_next_run_counts_the_same(
-    tmp_path: Path, task: Task, store: Store
+    tmp_path: Path, task: Task, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The lost are drawn among as well, with one key for both stores.
+    monkeypatch.setattr(tracing, "secrets", SimpleNamespace(token_hex=lambda _: "5f" * 16))
+    begin(store, VERSION, "t" * 64, 0.5, 0.3, BEGAN)
     people(store, task)
     root = Path(__file__).resolve().parents[4]
     script = textwrap.dedent(
@@ -287,10 +292,17 @@ def test_killed_in_the_middle_of_a_week_the_next_run_counts_the_same(
     assert [of["due"] for _, of in counted(store, VERSION)[1]] in ([], [7])
     close_weeks(store, followed(task), date(2027, 12, 1), sums)
     with closing(Store(f"sqlite:///{tmp_path / 'whole.db'}", make=True)) as whole:
+        begin(whole, VERSION, "t" * 64, 0.5, 0.3, BEGAN)
         people(whole, task)
         take_in(whole, followed(task))
         close_weeks(whole, followed(task), date(2027, 12, 1), sums)
         assert counted(store, VERSION) == counted(whole, VERSION)
+        kept = []
+        for each in (store, whole):
+            with reading(each.engine) as connection:
+                kept.append(connection.execute(sa.select(followed_table)).all())
+        assert sorted(kept[0]) == sorted(kept[1])
+        assert len(kept[0]) == 2 * 12
 
 
 def test_weeks_counted_one_a_transaction_or_all_in_one_are_the_same(
@@ -341,7 +353,37 @@ def test_a_week_costs_no_more_however_many_were_counted_before(tmp_path: Path, t
 
 
 def test_python_collects_again_after_counting_also_where_it_failed() -> None:
-    with pytest.raises(ZeroDivisionError), uncollected():
-        assert not gc.isenabled()
+    during: list[bool] = []
+
+    def fails() -> None:
+        during.append(gc.isenabled())
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), uncollected():
+        fails()
+    assert during == [False]
     assert gc.isenabled()
+
+
+def test_people_of_two_tenants_with_one_identifier_have_outcomes_of_their_own(
+    store: Store, task: Task
+) -> None:
+    primary = next(h for h in task.horizons if h.weeks == task.primary_horizon_weeks)
+    scores = {"ward": 35.0, "clinic": 40.0}
+    append(
+        store,
+        [
+            forecast(task, n, "P", BEGAN, tenant=tenant)
+            for n, tenant in enumerate([*scores, "home"])
+        ],
+    )
+    for tenant, score in scores.items():
+        store.add(
+            tenant, "P", 5,
+            [Observation(code=task.target.code, day_since_onset=5 + primary.day, value=score)],
+            actor="dr", now=datetime(2026, 6, 1, tzinfo=UTC),
+        )  # fmt: skip
+    assert take_in(store, followed(task)) == 3
+    assert close_weeks(store, followed(task), BEGAN + timedelta(days=400), sums) == 1
+    ((_, found),) = counted(store, VERSION)[1]
+    assert (found["due"], found["errors"]) == (3, [-10.0, -5.0])

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from contracts.priors import FLAT, RecoveryPrior, shipped_prior
@@ -15,6 +17,8 @@ from contracts.task import Task
 from training.models.architectures import new_network
 from training.models.layers import fitted_population
 from training.models.layers.fitted_population import NAMES, Scores, fit_gain, fit_population
+from training.models.layers.hybrid_head import CONTEXT, HybridHead
+from training.models.layers.modality_evidence import RESIDUALS
 from training.models.layers.recovery_curves import RecoveryCurves, level, score_log_likelihood
 
 PEOPLE = 80
@@ -185,6 +189,20 @@ def test_without_any_score_nothing_changes() -> None:
     assert torch.equal(log_noise, noise)
 
 
+@given(reached=st.lists(st.booleans(), min_size=1, max_size=600), day=st.floats(1, 400))
+def test_of_one_yes_or_no_each_nobody_learns_a_course(reached: list[bool], day: float) -> None:
+    """All of it was called noise, so that every network kept to the middle (NHANES, mobility)."""
+    share_B1 = torch.tensor(reached, dtype=torch.float32)[:, None]
+    outcomes = on_days(share_B1, torch.tensor([day]), torch.tensor([day]))
+    past = Scores(**dict.fromkeys(NAMES, torch.zeros(len(reached), 5)))
+    curves, log_noise = fresh()
+    fit_population(curves, log_noise, past.beside(outcomes))
+    fit_gain(curves, log_noise, past.beside(outcomes))
+    before, noise = fresh()
+    assert all(map(torch.equal, curves.parameters(), before.parameters()))
+    assert torch.equal(log_noise, noise)
+
+
 @pytest.mark.parametrize("gain", [-0.4, 0.0, 0.6])
 def test_what_is_gained_after_enrolment_is_found_long_after_onset(gain: float) -> None:
     scores = long_after(gain)
@@ -223,6 +241,23 @@ def test_a_flat_start_is_fitted_and_the_noise_of_outcomes_with_it(
     fitted = state["encoder.log_noise"]
     assert not torch.isclose(fitted.exp(), torch.tensor(FLAT.noise_share), atol=1e-3)
     assert torch.equal(state["head.log_noise_H"], fitted.expand_as(state["head.log_noise_H"]))
+
+
+@pytest.mark.parametrize("log_noise", [-20.0, 5.0])
+def test_a_network_can_unlearn_whatever_noise_was_fitted(
+    log_noise: float, batch: SequenceBatch, task: Task
+) -> None:
+    network = new_network(batch.layout, task.model_copy(update={"prior": None}), "hybrid", hidden=8)
+    assert isinstance(network.head, HybridHead)
+    network.head.start_from(torch.tensor(log_noise))
+    modalities, width = len(network.head.absent_MR), len(network.head.stratum_PS)
+    embeddings = torch.zeros(1, modalities, width + RESIDUALS + CONTEXT)
+    present = torch.ones(1, modalities)
+    truth = torch.full((1, len(task.horizons)), 30.0)
+    network.head.losses(embeddings, present, truth).sum().backward()  # type: ignore[no-untyped-call]
+    gradient = network.head.log_noise_H.grad
+    assert gradient is not None
+    assert (gradient != 0).all()
 
 
 def test_a_network_without_a_population_has_nothing_to_fit(
