@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -51,6 +51,8 @@ def test_a_forecast_of_a_course_without_a_fall_stays(batch: SequenceBatch, task:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(courses, min_size=1, max_size=6))
+@example([[35.0, 22.0], [20.0, 30.0]])
+@example([[20.0, 30.0], [60.0, 22.0], [35.0, 22.0]])
 def test_of_many_only_those_who_fell_are_forecast_again_and_as_each_alone(
     batch: SequenceBatch, task: Task, each: list[list[float]]
 ) -> None:
