@@ -69,7 +69,7 @@ def trace(
     Each is drawn once, when the week of the outcome closes. The list is of patients: it is for
     those who may call them. Read it with `rehabcast monitor traced` when it is filled in.
     """
-    from rehabcast.evidence.lost.calls import write_calls
+    from rehabcast.evidence.lost.calls import handed_out
     from rehabcast.evidence.running import run as run_monitoring
     from rehabcast.evidence.watched import watched
     from rehabcast.identity import actor_of, open_ledger
@@ -87,7 +87,8 @@ def trace(
                     store, followed.service, followed.terms, share, FIRST_SHARE, now.date()
                 )  # fmt: skip
                 run_monitoring(store, ledger, version, act=False, actor=actor, now=now)
-                people = write_calls(store, version, tenant, draft, actor=actor, now=now)
+                calls, people = handed_out(store, version, tenant, actor=actor, now=now)
+                draft.write_text(calls, "utf-8")
         except FileExistsError:
             raise ContractError(f"{output} exists already", "name a new file") from None
     emit(

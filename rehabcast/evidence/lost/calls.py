@@ -36,17 +36,16 @@ class FoundScore:
     score: float
 
 
-def write_calls(
-    store: Store, version: Watched, tenant: str, file: Path, *, actor: str, now: datetime
-) -> int:
-    """Write whom to find of a tenant, and put on record that it was done; return how many."""
+def handed_out(
+    store: Store, version: Watched, tenant: str, *, actor: str, now: datetime
+) -> tuple[str, int]:
+    """Return the list of whom to find of a tenant, and how many; that it was made is on record."""
     task, service = version.bundle.task, version.followed.service
     people = [
         each for each in to_call(store, service, task, tenant, now.date()) if each.is_lost
     ]  # fmt: skip
-    file.write_text(as_csv(people, task.target.code), "utf-8")
     note_handed_out(store, tenant, version.model_version, len(people), actor=actor, now=now)
-    return len(people)
+    return as_csv(people, task.target.code), len(people)
 
 
 def as_csv(people: Sequence[ToCall], code: str) -> str:

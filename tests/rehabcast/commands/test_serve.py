@@ -153,7 +153,7 @@ def test_every_instrument_and_one_task_contradict_each_other(
         capsys, monkeypatch, "forecast", "--subject", "1", "--cohort", "nowhere",
         "--every-instrument", "--task", "arm",
     )  # fmt: skip
-    assert (said.code, "give one of them" in said.text) == (3, True), said
+    assert (said.code, "--task: of no use with --every-instrument" in said.text) == (3, True), said
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from contracts.observation import Observation
 from contracts.task import Horizon, Task
 from rehabcast.commands.service import tracing
 from rehabcast.evidence.entries import said_of
-from rehabcast.evidence.lost.calls import COLUMNS, as_csv, put_on_record, read_found, write_calls
+from rehabcast.evidence.lost.calls import COLUMNS, as_csv, handed_out, put_on_record, read_found
 from rehabcast.evidence.metrics import numbers_of
 from rehabcast.evidence.running import run as look
 from rehabcast.evidence.watched import watched
@@ -88,7 +88,7 @@ def test_harm_that_hides_in_loss_is_warned_of_where_who_was_drawn_is_found(
         # Read again, or written again, it changes nothing.
         of_ward = {"actor": "dr", "now": NOW}
         assert put_on_record(store, version, "ward", calls, **of_ward) == len(rows)
-        assert write_calls(store, version, "ward", home.parent / "again.csv", **of_ward) == 0
+        assert handed_out(store, version, "ward", **of_ward)[1] == 0
         before = look(store, ledger, version, act=False, actor="dr", now=NOW)
         assert (before.tracing.share, before.tracing.warns) == (0.5, False)
         assert before.tracing.people_lost == "none"
