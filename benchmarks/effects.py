@@ -103,7 +103,9 @@ def measured(
         Cohorts a line where no dose does anything: claims are rare, and need more of them.
     """
     found: dict[tuple[str, float], list[Answer]] = {}
-    lines = [(t, c, with_therapy(Scenario(), t, c)) for t in TRUTHS for c in CONFOUNDING]
+    lines: list[tuple[str, float, Scenario]] = [
+        (t, c, with_therapy(Scenario(), t, c)) for t in TRUTHS for c in CONFOUNDING
+    ]
     lines.append((CONFOUNDED, CONFOUNDING[-1], read_scenario(HIDDEN)))
     for line, (truth, confounding, scenario) in enumerate(lines):
         if truth not in truths:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from audits.judging.policy import load_policy
-from audits.sequential.hypotheses import hypotheses, not_followed
+from audits.sequential.hypotheses import Hypothesis, hypotheses, not_followed
 from audits.sequential.payoffs import week_of_outcomes
 from audits.sequential.plan import load_plan
 from audits.sequential.state import Act, decide, share, standings
@@ -88,11 +89,11 @@ def forecasts(rows: pd.DataFrame) -> pd.DataFrame:
     """Return those in service, with the chance that the model gives each of independence."""
     before = rows[(rows["year"] < TRAINED_BEFORE) & rows["is_known"]]
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    model.fit(np.stack(before["row"]), before[REACHED + MILESTONE])
+    model.fit(np.stack(before["row"].to_list()), before[REACHED + MILESTONE])
     served = rows[rows["year"] >= TRAINED_BEFORE].reset_index(drop=True)
-    chance_N: Chances = model.predict_proba(np.stack(served["row"]))[:, 1]
+    chance_N: Chances = model.predict_proba(np.stack(served["row"].to_list()))[:, 1]
     base = float(before[REACHED + MILESTONE].mean())
-    return served.assign(**{CHANCE + MILESTONE: chance_N, "base": base})
+    return served.assign(**{CHANCE + MILESTONE: chance_N}, base=base)
 
 
 def with_harm(served: pd.DataFrame) -> pd.DataFrame:
@@ -104,12 +105,22 @@ def with_harm(served: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def replay(served: pd.DataFrame) -> dict[str, object]:
+class Replay(TypedDict):
+    """What a replay found: how much was looked at, the largest evidence, what was acted on."""
+
+    months: int
+    people: int
+    tests: int
+    largest_mean: float
+    acts: list[str]
+
+
+def replay(served: pd.DataFrame) -> Replay:
     """Replay month by month; a group that is restricted is out of scope from then on.
 
     However few are left: the shipped plan suspends where a restriction leaves under half.
     """
-    columns = [name for name in served if str(name).startswith(GROUP)]
+    columns = [name for name in map(str, served) if name.startswith(GROUP)]
     groups = {c.removeprefix(GROUP): tuple(sorted(served[c].unique())) for c in columns}
     plan = load_plan().model_copy(update={"restart_weeks": 3, "minimum_share": 0.01})
     tested = hypotheses(POLICY, groups, (MILESTONE,), plan.range)
@@ -141,19 +152,19 @@ def replay(served: pd.DataFrame) -> dict[str, object]:
     }  # fmt: skip
 
 
-def sums(rows: pd.DataFrame, tested: tuple[object, ...]) -> dict[str, object]:
+def sums(rows: pd.DataFrame, tested: tuple[Hypothesis, ...]) -> dict[str, object]:
     """Return what a month's people add to the tests."""
     known = rows[rows["is_known"]]
     predictions = pd.concat(
         [
             known.assign(**{MODEL: CANDIDATE}),
-            known.assign(**{MODEL: "last observation", CHANCE + MILESTONE: known["base"]}),
+            known.assign(**{MODEL: "last observation"}, **{CHANCE + MILESTONE: known["base"]}),
         ],
         ignore_index=True,
     )
     status = np.where(rows["is_known"], OutcomeStatus.OBSERVED, OutcomeStatus.LOST)
     follow_up = rows.assign(**{STATUS: status.astype(object)})
-    return asdict(week_of_outcomes(predictions, follow_up, POLICY, tested))  # type: ignore[arg-type]
+    return asdict(week_of_outcomes(predictions, follow_up, POLICY, tested))
 
 
 def main() -> None:
@@ -165,10 +176,9 @@ def main() -> None:
     }
     table = Table("replay", "months", "people", "tests", "largest mean e-value", "acted on")
     for name, result in found.items():
-        acts = result["acts"]
         table.add_row(
             name, str(result["months"]), f"{result['people']:,}", str(result["tests"]),
-            f"{result['largest_mean']:,.2f}", "\n".join(map(str, acts)) or "nothing",
+            f"{result['largest_mean']:,.2f}", "\n".join(result["acts"]) or "nothing",
         )  # fmt: skip
     stdout_console.print(table)
     stdout_console.print(f"Not tested: {', '.join(not_followed(POLICY))}.")

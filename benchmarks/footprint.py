@@ -155,7 +155,8 @@ def thousand(client: httpx.Client, worker: psutil.Process, request: dict[str, An
     for _ in range(FORECASTS):
         client.post("/v1/forecast", json=request).raise_for_status()
     after = worker.cpu_times()
-    return (after.user + after.system - before.user - before.system) * 1000 / FORECASTS
+    taken: float = after.user + after.system - before.user - before.system
+    return taken * 1000 / FORECASTS
 
 
 def year(client: httpx.Client, home: Path) -> float:

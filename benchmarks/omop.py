@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -123,9 +124,9 @@ def main() -> None:
         sizes = [_size(plain, "REHABCAST//FUGL_MEYER_UE")]
         for form in ("csv", "parquet"):
             source, plan = home / form, home / "omop.toml"
-            read[form], _ = timed(lambda s=source, p=plan: omop.collect(s, p))
+            read[form], _ = timed(partial(omop.collect, source, plan))
             whole[form], done = timed(
-                lambda s=source, p=plan, f=form: import_source(s, home / f"c-{f}", map_file=p)
+                partial(import_source, source, home / f"c-{form}", map_file=plan)
             )
             sizes.append(_size(done, "REHABCAST//FUGL_MEYER_UE"))
     result = {

@@ -18,7 +18,7 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -143,7 +143,7 @@ def costs(address: str, token: str) -> None:
             print(f"patient page, {what}: {sent + linked:,} bytes gzipped")
             print(f"  page {sent:,}, style sheets {linked:,} (kept by the browser), scripts 0")
         body = {"subject": "COURSE"}
-        rows = {
+        rows: dict[str, Callable[[], object]] = {
             "baseline: /v1/forecast of the same record": lambda: browser.post(
                 "/v1/forecast", json=body, headers=headers
             ),

@@ -135,9 +135,9 @@ def made_up_events(people: np.ndarray, codes: list[str]) -> pa.Table:
     parts = [(people[p], t, c, low[c] + (high - low)[c] * generator.random(len(p)) * 0.99)]
     fixed = ((0, ONSET, np.nan), (0, ENROLMENT, np.nan), (0, SCORE, 20.0), (210, SCORE, 40.0))
     names = [*codes, ONSET, ENROLMENT, SCORE]
-    for day, code, value in fixed:
+    for since, what, fixed_value in fixed:
         every = np.ones(len(people), dtype=np.int64)
-        parts.append((people, every * day, every * names.index(code), every * value))
+        parts.append((people, every * since, every * names.index(what), every * fixed_value))
     subject, day, code, value = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((code, day, subject))
     time = np.datetime64("2024-01-01", "us") + day[order].astype("timedelta64[D]")
@@ -202,7 +202,8 @@ def measured(case: Callable[[Path], int], argument: Path) -> dict[str, float]:
     for line in done.stdout.splitlines():
         if line.startswith("{"):
             record |= json.loads(line)
-    return record | record.pop("timed", {})
+    taken: dict[str, float] = record | record.pop("timed", {})
+    return taken
 
 
 def run_case(name: str, argument: str) -> None:
@@ -235,8 +236,8 @@ def main() -> None:
             records[f"sequences {words}"] = measured(sequences, cohort)
         if SAMPLES.exists():
             for week in (week_of_axivity(parent), week_of_geneactiv(parent)):
-                for case in (week_by_library, week_by_us):
-                    records[f"{case.__name__}, {week.stem}"] = measured(case, week)
+                for way in (week_by_library, week_by_us):
+                    records[f"{way.__name__}, {week.stem}"] = measured(way, week)
         else:
             print(f"{SAMPLES} does not exist: the raw weeks were left out")
     load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"

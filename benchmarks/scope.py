@@ -103,7 +103,8 @@ def repeated_t(people: People) -> Weeks:
 def _passes(people: People, each: Hypothesis) -> NDArray[np.bool_]:
     cell_P, payoff_P = payoffs_of(people, each)
     cells = people.deployments * WEEKS
-    sums_CK = np.stack([np.bincount(cell_P, payoff_P**power, cells) for power in range(3)], axis=1)
+    sums = [np.bincount(cell_P, payoff_P**power, cells) for power in range(3)]
+    sums_CK = np.stack(sums, axis=1, dtype=np.float64)
     count_WD, total_WD, squares_WD = np.moveaxis(late(sums_CK, people).cumsum(axis=0), 2, 0)
     count = np.maximum(count_WD, 2)
     variance_WD = (squares_WD - total_WD**2 / count) / (count - 1)

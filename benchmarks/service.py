@@ -158,12 +158,10 @@ def make_bundle(architecture: Architecture, batch: SequenceBatch, folder: Path, 
     """Train a network for one epoch and write its bundle."""
     config = TrainingConfig(architecture=architecture, max_epochs=1)
     fitted = crossfit(batch, task, config, folder=folder / "folds")
-    no_digests = dict.fromkeys(
-        ("data_digest", "task_digest", "config_digest", "code_digest", "predictions_digest"), "-"
-    )
     lineage = TrainingProvenance(
         family=architecture, cohort_name="SIMULATED", simulated=True, seed=0, subjects=SUBJECTS,
-        **no_digests,
+        data_digest="-", task_digest="-", config_digest="-", code_digest="-",
+        predictions_digest="-",
     )  # fmt: skip
     members = Ensemble(fitted.served)
     write_bundle(folder / "bundle", members, fitted.calibration, batch, task, lineage, card="-")

@@ -97,7 +97,7 @@ def tight_loop(module: NetworkModule, data: tuple[Tensor, ...], batches: EpochBa
         *past, present_BM, truth_BH = (x[rows] for x in data[:-1])
         masked_BM = present_BM * module.random_modality_mask(present_BM, index)
         loss_B, seen_B = module.pair_losses(past, masked_BM, truth_BH)
-        ((loss_B * seen_B).sum() / seen_B.sum().clamp(min=1)).backward()
+        torch.autograd.backward((loss_B * seen_B).sum() / seen_B.sum().clamp(min=1))
         nn.utils.clip_grad_norm_(module.parameters(), 1.0)
         optimiser.step()
     return time.process_time() - started

@@ -141,11 +141,12 @@ def best() -> Iterator[Added]:
             seen = dropped(few, worn - kept)
             return floor_predictions(bayes_floor(seen, known, task, Scenario(), seed=0), seen, task)
 
-        beside = where == ENROLMENT_ONLY
+        def read(what: str, beside: bool = where == ENROLMENT_ONLY) -> bool:
+            return beside or "beside" not in what
+
         yield from compared(
             forecast, task, where=where, model="best possible",
-            only=lambda what, beside=beside: beside or "beside" not in what,
-            unread=frozenset({WEAR_TIME, *NULL_CHANNELS}),
+            only=read, unread=frozenset({WEAR_TIME, *NULL_CHANNELS}),
         )  # fmt: skip
 
 

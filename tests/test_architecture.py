@@ -31,6 +31,14 @@ def test_every_package_on_disk_is_under_the_import_rules() -> None:
     assert on_disk == set(PACKAGES) == set(rules["root_packages"])
 
 
+def test_types_are_checked_of_every_package_and_of_benchmarks() -> None:
+    # Benchmarks run seldom: only their types show early that a name or an argument is gone.
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mypy"]
+    assert rules["strict"]
+    assert set(rules["files"]) == {*PACKAGES, "benchmarks"}
+    assert not {"exclude", "ignore_errors"} & {*rules, *(k for o in rules["overrides"] for k in o)}
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_package_of_ours_resolves_inside_the_checkout(package: str) -> None:
     found = importlib.import_module(package)

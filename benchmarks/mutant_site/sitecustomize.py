@@ -38,15 +38,16 @@ def wrap(mutants: Any, is_classmethod: bool = False) -> Callable[[Any], Any]:
 trampoline.wrap_in_trampoline = wrap
 
 if noted := os.environ.get("MUTANT_REACH"):
+    reached, begun = Path(noted), Path(f"{noted}.round")
     seen: set[tuple[str, int]] = set()
 
     def hit(function: str, caller: str | None = None) -> None:
         """Note a call, once for each test."""
         # Touched when a test begins.
-        test = Path(f"{noted}.round").stat().st_mtime_ns
+        test = begun.stat().st_mtime_ns
         if (function, test) not in seen:
             seen.add((function, test))
-            with Path(noted).open("a", encoding="utf-8") as file:
+            with reached.open("a", encoding="utf-8") as file:
                 file.write(f"{function}\n")
 
     trampoline.record_trampoline_hit = hit
