@@ -118,14 +118,14 @@ def make_follow_up(
     rows = complete[complete[MODEL] == CANDIDATE]
     groups = [name for name in rows.columns if name.startswith(GROUP)]
     is_gone = np.arange(len(rows)) >= len(table[table[MODEL] == CANDIDATE])
-    return rows[[SUBJECT, ORIGIN, HORIZON, *groups]].assign(
-        **{
-            STATUS: np.where(is_gone, status, "observed"),
-            TRACING_CHANCE: np.nan,
-            DRAWN: False,
-            EARLY_ERROR: np.nan,
-        }
-    ).reset_index(drop=True)  # fmt: skip
+    became: dict[str, Any] = {
+        STATUS: np.where(is_gone, status, "observed"),
+        TRACING_CHANCE: np.nan,
+        DRAWN: False,
+        EARLY_ERROR: np.nan,
+    }
+    table = rows[[SUBJECT, ORIGIN, HORIZON, *groups]].assign(**became)
+    return table.reset_index(drop=True)
 
 
 @pytest.fixture(scope="session")
