@@ -85,7 +85,9 @@ def test_a_shadow_is_compared_person_by_person_and_its_table_counts_beside_that_
     assert "is the version in service" in refused.text
     serve(task, PEOPLE, worse=3.0)
     with monkeypatch.context() as elsewhere:
-        elsewhere.setenv("REHABCAST_POLICY", "missing.toml")
+        # One that is missing is refused with the settings, before anything is compared.
+        (shadowed / "broken.toml").write_text("limits = 1\n", "utf-8")
+        elsewhere.setenv("REHABCAST_POLICY", str(shadowed / "broken.toml"))
         said = run(capsys, monkeypatch, "monitor", "compare", "arm/2", "--output", "p.parquet")
     assert (said.code, list(shadowed.glob("p.parquet*"))) == (3, []), said.text
     said = run(
