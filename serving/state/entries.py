@@ -20,7 +20,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from contracts.digests import record_digest
+from contracts.errors import ContractError
 from serving.state.tables import entry_table
+from stores.database import reading
 
 NO_PREVIOUS = "0" * 64
 """Stands for the hash before the first entry."""
@@ -154,6 +156,26 @@ def forecast_of(connection: sa.Connection, tenant: str, forecast_id: str) -> Ent
         )
     ).one_or_none()
     return None if row is None else Entry(**row._mapping)
+
+
+def require_tenant(engine: sa.Engine, tenant: str) -> None:
+    """Check that something of a tenant was ever on record.
+
+    Raises
+    ------
+    ContractError
+        Nothing was: a name that is written wrongly would otherwise look like a tenant of whom
+        there is nothing to tell.
+    """
+    with reading(engine) as connection:
+        known = connection.execute(
+            sa.select(entry_table.c.sequence).where(entry_table.c.tenant == tenant).limit(1)
+        ).first()
+    if known is None:
+        raise ContractError(
+            f"nothing of tenant {tenant} is on record",
+            "check how it is written (`rehabcast access list`)",
+        )
 
 
 def hash_of(entry: Entry) -> str:

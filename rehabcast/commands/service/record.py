@@ -251,8 +251,10 @@ def consent(
 def withdrawn(tenant: Tenant, as_json: AsJson = False) -> None:
     """List everybody who has withdrawn consent, one a line, to leave them out of a cohort."""
     from serving.state.consent import withdrawn as all_withdrawn
+    from serving.state.entries import require_tenant
 
     with opened(Settings()) as store:
+        require_tenant(store.engine, tenant)
         subjects = tuple(subject for _, subject in all_withdrawn(store.engine, tenant))
     emit(Withdrawn(tenant=tenant, subjects=subjects), "\n".join(subjects), as_json=as_json)
 
@@ -260,9 +262,11 @@ def withdrawn(tenant: Tenant, as_json: AsJson = False) -> None:
 @app.command()
 def decisions(tenant: Tenant, as_json: AsJson = False) -> None:
     """Tell how often advice on next week's dose was accepted, changed, rejected: by group."""
+    from serving.state.entries import require_tenant
     from serving.state.evidence.decided import by_group, decided_doses
 
     with opened(Settings()) as store:
+        require_tenant(store.engine, tenant)
         found = by_group(decided_doses(store, tenant))
     result = DoseDecisions(tenant=tenant, groups=found)
     emit(result, _decisions_table(result), as_json=as_json)

@@ -73,11 +73,13 @@ def trace(
     from rehabcast.evidence.running import run as run_monitoring
     from rehabcast.evidence.watched import watched
     from rehabcast.identity import actor_of, open_ledger
+    from serving.state.entries import require_tenant
     from serving.state.evidence.tracing import begin
 
     settings, now = Settings(), datetime.now(UTC)
     require_place(output)
     with closing(open_ledger(settings)) as ledger, opened(settings) as store:
+        require_tenant(store.engine, tenant)
         version = watched(settings, ledger, name)
         followed, actor = version.followed, actor_of(settings, ledger)
         try:
@@ -116,11 +118,19 @@ def traced(
     from rehabcast.evidence.lost.calls import put_on_record
     from rehabcast.evidence.watched import watched
     from rehabcast.identity import actor_of, open_ledger
+    from serving.state.entries import require_tenant
 
     settings, now = Settings(), datetime.now(UTC)
     with closing(open_ledger(settings)) as ledger, opened(settings) as store:
+        require_tenant(store.engine, tenant)
         version = watched(settings, ledger, name)
         people = put_on_record(
             store, version, tenant, calls, actor=actor_of(settings, ledger), now=now
         )
-    emit(FoundOnRecord(people=people), f"Scores of {people} people are on record.", as_json=as_json)
+    emit(
+        FoundOnRecord(people=people),
+        f"Scores of {people} people are on record."
+        if people
+        else "No row has a score: nothing was put on record.",
+        as_json=as_json,
+    )

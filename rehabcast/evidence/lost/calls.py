@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from pathlib import Path
 
 from contracts.cohort import TRACED
@@ -157,9 +158,11 @@ def _found(row: int, of: Mapping[str, str], people: Mapping[str, ToCall]) -> Fou
     if person.enrolment_day not in {None, enrolled}:
         raise _wrong(row, ENROLMENT_DAY, f"is {person.enrolment_day} on record")
     try:
-        score = float(of[SCORE])
+        score = float(of[SCORE].replace("_", "?"))
     except ValueError:
         raise _wrong(row, SCORE, "is no number") from None
+    if not isfinite(score):
+        raise _wrong(row, SCORE, "is no number")
     return FoundScore(row=row, person=person, enrolment_day=enrolled, day=day, score=score)
 
 

@@ -111,10 +111,15 @@ def test_a_person_is_handed_out_and_erased_but_not_while_a_forecast_waits(run: R
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("command", ["withdrawn", "decisions"])
+def test_a_tenant_of_whom_nothing_is_on_record_is_refused(run: Run, command: str) -> None:
+    """A tenant written wrongly would look like one of whom nobody has withdrawn."""
+    assert "nothing of tenant wrad is on record" in run(command, "--tenant", "wrad", code=3)
+
+
 def test_withdrawals_are_listed_until_they_are_taken_back(run: Run) -> None:
     run("consent", "P-1", "withdrawn", "--tenant", "ward")
     assert run("withdrawn", "--tenant", "ward", "--json")["subjects"] == ["P-1"]
-    assert run("withdrawn", "--tenant", "clinic", "--json")["subjects"] == []
     run("consent", "P-1", "given", "--tenant", "ward")
     assert run("withdrawn", "--tenant", "ward", "--json")["subjects"] == []
     run("consent", "P-1", "perhaps", "--tenant", "ward", code=3)

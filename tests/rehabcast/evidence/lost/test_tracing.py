@@ -76,6 +76,8 @@ def test_harm_that_hides_in_loss_is_warned_of_where_who_was_drawn_is_found(
     assert f"{len(rows)} people to find, of a random 50% of the lost" in said.text
     assert 30 <= len(rows) <= 70
     assert all(int(row["subject"].split("-")[1]) % 2 for row in rows)
+    refused = run(capsys, monkeypatch, "monitor", "traced", "arm", "calls.csv", "--tenant", "wrad")
+    assert (refused.code, "nothing of tenant wrad is on record" in refused.text) == (3, True)
     calls.write_text(filled(rows, day), "utf-8")
     said = run(capsys, monkeypatch, "monitor", "traced", "arm", "calls.csv", "--tenant", "ward")
     assert f"Scores of {len(rows)} people are on record" in said.text
@@ -144,6 +146,8 @@ DRAWN = [
         ({"subject": "Ben", "day": "-4"}, "row 5: day is no whole number"),
         ({"subject": "Ben", "day": "²"}, "row 5: day is no whole number"),
         ({"subject": "Ben", "score": "ill"}, "row 5: score is no number"),
+        ({"subject": "Ben", "score": "nan"}, "row 5: score is no number"),
+        ({"subject": "Ben", "score": "1_0"}, "row 5: score is no number"),
         ({"subject": "Ben", "enrolment_day": "7"}, "row 5: enrolment_day is 5 on record"),
     ],
 )
