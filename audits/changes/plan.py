@@ -156,11 +156,14 @@ class ChangePlan(_Strict):
         """Return the planned change of a kind, or of one that it is part of; None where neither is.
 
         A plan that lets training parameters change lets the networks come out joined otherwise: so
-        do plans from before that was a kind of its own.
+        do plans from before that was a kind of its own. Where both are named it is the one that
+        asks for less, as naming more must not forbid what was planned.
         """
-        named = {change.kind: change for change in self.changes}
-        wider = ChangeKind.PARAMETERS if kind is ChangeKind.JOINING else kind
-        return named.get(kind) or named.get(wider)
+        kinds = {kind, ChangeKind.PARAMETERS} if kind is ChangeKind.JOINING else {kind}
+        named = [change for change in self.changes if change.kind in kinds]
+        return min(
+            named, key=lambda each: (each.external_validation, each.kind is not kind), default=None
+        )
 
 
 def misfits(plan: ChangePlan, task: Task) -> list[str]:

@@ -39,7 +39,7 @@ def plans(draw: st.DrawFn) -> ChangePlan:
     first = BASE.changes[0]
     changes = [
         first.model_copy(update={"kind": kind, "external_validation": draw(st.booleans())})
-        for kind in kinds
+        for kind in sorted(kinds)
     ]
     criteria = draw(st.sampled_from([BASE.criteria[:2], BASE.criteria]))
     record = BASE.model_copy(update={"changes": tuple(changes), "criteria": criteria})
@@ -81,8 +81,9 @@ def test_what_a_plan_does_not_name_or_was_not_shown_is_always_outside(
     )
     outside = outside_plan(plan, found)
     named = {change.kind: change for change in plan.changes}
-    if (parameters := named.get(ChangeKind.PARAMETERS)) is not None:
-        named.setdefault(ChangeKind.JOINING, parameters)
+    parameters, joining = (named.get(k) for k in (ChangeKind.PARAMETERS, ChangeKind.JOINING))
+    if parameters and (joining is None or not parameters.external_validation):
+        named[ChangeKind.JOINING] = parameters
     changed = differences(before, after, fewer_people=fewer)
     not_planned = {each.change.kind for each in outside if isinstance(each, NotPlanned)}
     assert not_planned == {change.kind for change in changed} - named.keys()
@@ -117,6 +118,21 @@ def test_naming_one_kind_less_or_meeting_one_criterion_less_never_lets_more_thro
         worse = list(criteria)
         worse[place] = worse[place].model_copy(update={"result": Shown.NOT_MET})
         assert len(outside_plan(plan, comparison(before, after, criteria=tuple(worse)))) >= refused
+
+
+def test_naming_how_networks_are_joined_forbids_nothing_that_parameters_allowed() -> None:
+    template = BASE.changes[0]
+    parameters, joining = (
+        template.model_copy(update={"kind": kind, "external_validation": validated})
+        for kind, validated in ((ChangeKind.PARAMETERS, False), (ChangeKind.JOINING, True))
+    )
+    before, after = (VersionFacts(facts={Aspect.JOINING: joined}) for joined in ((), ("a",)))
+    for changes in ((parameters,), (joining, parameters), (parameters, joining)):
+        plan = BASE.model_copy(update={"changes": changes, "criteria": ()})
+        assert outside_plan(plan, comparison(before, after)) == ()
+    alone = BASE.model_copy(update={"changes": (joining,), "criteria": ()})
+    (refused,) = outside_plan(alone, comparison(before, after))
+    assert isinstance(refused, NotValidated)
 
 
 def test_the_first_version_is_free() -> None:
