@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stores.collection import without_collection
+from stores.collection import uncollected, without_collection
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +38,23 @@ def test_what_was_loaded_is_never_walked_again_but_the_rest_is() -> None:
     later.append(later)
     assert not any(found is loaded for found in gc.get_objects())
     assert any(found is later for found in gc.get_objects())
+
+
+def test_without_loading_nothing_is_kept_from_being_walked_and_an_error_leaves_it_as_it_was() -> (
+    None
+):
+    gc.enable()
+    frozen, during = gc.get_freeze_count(), []
+
+    def fails() -> None:
+        during.append(gc.isenabled())
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), uncollected():
+        fails()
+    assert during == [False]
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == frozen
 
 
 def test_an_error_leaves_the_collector_as_it_was() -> None:

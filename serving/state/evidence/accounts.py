@@ -7,11 +7,9 @@ or restore, also where people were erased since.
 
 from __future__ import annotations
 
-import gc
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -31,6 +29,7 @@ from serving.state.evidence.reading import (
 )
 from serving.state.store import Store
 from serving.state.tables import evidence_begun_table, evidence_table, followed_table
+from stores.collection import uncollected
 from stores.database import reading, write
 
 ENTRIES_AT_ONCE = 20_000
@@ -155,20 +154,6 @@ def counted(store: Store, name: str) -> tuple[int, list[tuple[int, Sums]]]:
             .order_by(evidence_table.c.week)
         ).all()
     return begun or 0, [(week, _sums.decode(sums)) for week, sums in rows]
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Have Python look for no cycles meanwhile: of thousands of people kept at once, it looked
-    through everything there is again and again, a fifth of the processor's time.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _take_some(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import signal
@@ -29,7 +28,7 @@ from contracts.predictions import CANDIDATE, MODEL, QUANTILE_COLUMNS, STATUS, TR
 from contracts.task import Task
 from inference.matching.tables import MonitoringTables
 from serving.state.evidence import accounts, tracing
-from serving.state.evidence.accounts import counted, uncollected, week_of
+from serving.state.evidence.accounts import counted, week_of
 from serving.state.evidence.counting import Followed, close_weeks, tables_until, take_in
 from serving.state.evidence.reading import SHADOW
 from serving.state.evidence.tracing import begin
@@ -350,19 +349,6 @@ def test_a_week_costs_no_more_however_many_were_counted_before(tmp_path: Path, t
             inner.set_progress_handler(step, 1)
             assert close_weeks(store, followed(task), date(2027, 12, 1), sums) == 1
     assert steps[1] < 1.5 * steps[0]
-
-
-def test_python_collects_again_after_counting_also_where_it_failed() -> None:
-    during: list[bool] = []
-
-    def fails() -> None:
-        during.append(gc.isenabled())
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError), uncollected():
-        fails()
-    assert during == [False]
-    assert gc.isenabled()
 
 
 def test_people_of_two_tenants_with_one_identifier_have_outcomes_of_their_own(
