@@ -88,6 +88,12 @@ class Standings:
     mean: float
     largest_mean: float
 
+    def in_scope(self, out: frozenset[tuple[str, str]]) -> tuple[Standing, ...]:
+        """Return the tests but those of groups that are out of scope already."""
+        return tuple(
+            each for each in self.tests if (each.hypothesis.axis, each.hypothesis.group) not in out
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -188,9 +194,7 @@ def decide(
     may_restrict
         Whether there is a scope to narrow: under an override somebody answers for everyone.
     """
-    open_tests = [
-        each for each in now.tests if (each.hypothesis.axis, each.hypothesis.group) not in out
-    ]
+    open_tests = now.in_scope(out)
     named = [t for t in open_tests if not t.hypothesis.warns_only and t.reaches(plan.alpha)]
     groups: dict[tuple[str, str], list[str]] = {}
     for each in named:

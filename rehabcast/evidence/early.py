@@ -108,10 +108,8 @@ def look(store: Store, version: Watched, now: date, out: frozenset[tuple[str, st
     stand, went, plan = _stand(store, version, followed)
     because = tuple(
         each
-        for each in stand.tests
-        if (each.hypothesis.axis, each.hypothesis.group) not in out
-        and each.payoffs >= MINIMUM_SHOWN
-        and each.reaches(plan.warn_alpha)
+        for each in stand.in_scope(out)
+        if each.payoffs >= MINIMUM_SHOWN and each.reaches(plan.warn_alpha)
     )
     said = "early outcomes speak against no rule"
     if because:
@@ -127,10 +125,12 @@ def look(store: Store, version: Watched, now: date, out: frozenset[tuple[str, st
         foremost=foremost(stand, went, plan),
         not_asked=not_asked_early(version.policy),
     )
+    if not because:
+        return EarlyLook(run=run)
     evidence = evidence_of(store, version, followed, stand, because, plan) | {
         "said": said, "horizon_weeks": run.horizon_weeks,
     }  # fmt: skip
-    return EarlyLook(run=run, warning=evidence if because else None)
+    return EarlyLook(run=run, warning=evidence)
 
 
 def early_outcomes(store: Store, version: Watched, after: date) -> EarlyOutcomes:

@@ -11,7 +11,6 @@ from audits.judging.policy import Policy
 from audits.ledger.evidence.acting import restrict, restricted_now, suspend, warn
 from audits.ledger.evidence.restrictions import Restricted
 from audits.ledger.ledger import Ledger
-from audits.report.monthly.wording import e_value_in_words
 from audits.sequential.course import courses
 from audits.sequential.hypotheses import Hypothesis, not_followed
 from audits.sequential.payoffs import week_of_outcomes
@@ -25,7 +24,7 @@ from rehabcast.evidence.growing import look as grow
 from rehabcast.evidence.lost.tracing import HIDDEN_IN_LOSS, TracingRun
 from rehabcast.evidence.lost.tracing import look as look_at_traced
 from rehabcast.evidence.shift import ShiftRun, look
-from rehabcast.evidence.shown_tests import ShownTest, evidence_of, foremost, named
+from rehabcast.evidence.shown_tests import ShownTest, evidence_of, foremost, which
 from rehabcast.evidence.watched import Watched
 from serving.state.evidence.accounts import counted
 from serving.state.evidence.counting import Followed, close_weeks, take_in
@@ -226,12 +225,11 @@ def _evidence_of(
 
 def in_words(version: Watched, decision: Decision, stand: Standings) -> str:
     """Say what follows."""
-    rules = "; ".join(dict.fromkeys(map(named, decision.because)))
-    together = f"all tests together (mean e-value {e_value_in_words(stand.largest_mean)})"
+    found = which(decision.because, stand)
     if decision.act is Act.SUSPEND:
-        return f"outcomes show a broken rule: {rules or together}"
+        return f"outcomes show a broken rule: {found}"
     if decision.act is Act.RESTRICT:
-        return f"outcomes show a broken rule for some of the people: {rules}"
+        return f"outcomes show a broken rule for some of the people: {found}"
     if decision.act is Act.WARN:
-        return f"outcomes begin to speak against a rule: {rules or together}"
+        return f"outcomes begin to speak against a rule: {found}"
     return "outcomes speak against no rule"

@@ -106,7 +106,13 @@ def evidence_of(
     }
 
 
-def named(each: Standing) -> str:
+def which(because: Sequence[Standing], stand: Standings) -> str:
+    """Say which rules tests are about; where none alone names one, that all speak together."""
+    rules = "; ".join(dict.fromkeys(map(_named, because)))
+    return rules or f"all tests together (mean e-value {e_value_in_words(stand.largest_mean)})"
+
+
+def _named(each: Standing) -> str:
     """Say which rule a test is about, of whom, and what it has reached."""
     is_shown = each.payoffs >= MINIMUM_SHOWN
     e_value = f" (e-value {e_value_in_words(each.largest)})" if is_shown else ""

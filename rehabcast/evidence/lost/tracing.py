@@ -11,13 +11,12 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from audits.report.monthly.wording import e_value_in_words
 from audits.sequential.course import courses
 from audits.sequential.state import standings
 from audits.sequential.traced import week_of_traced, with_tracing, without_tracing
 from contracts.groups import people_in_words
 from inference.matching.tables import MonitoringTables
-from rehabcast.evidence.shown_tests import ShownTest, evidence_of, foremost, named
+from rehabcast.evidence.shown_tests import ShownTest, evidence_of, foremost, which
 from rehabcast.evidence.watched import Watched
 from serving.state.evidence.accounts import Sums, counted
 from serving.state.evidence.tracing import Tracing, close_traced, tracing_of
@@ -89,18 +88,11 @@ def look(store: Store, version: Watched, now: date, out: frozenset[tuple[str, st
         _close(store, version, tracing, now)
     first, weeks = counted(store, followed.service)
     stand = standings(first, weeks, tested, plan, out)
-    because = tuple(
-        each
-        for each in stand.tests
-        if (each.hypothesis.axis, each.hypothesis.group) not in out and each.reaches(plan.alpha)
-    )
+    because = tuple(each for each in stand.in_scope(out) if each.reaches(plan.alpha))
     warns = bool(because) or stand.largest_mean >= 1 / plan.alpha
     said = NOBODY_TRACES if tracing is None else "who was traced speaks against no rule"
     if warns:
-        rules = "; ".join(dict.fromkeys(map(named, because)))
-        mean = e_value_in_words(stand.largest_mean)
-        together = f"all tests together (mean e-value {mean})"
-        said = f"with who was traced, outcomes speak against a rule: {rules or together}"
+        said = f"with who was traced, outcomes speak against a rule: {which(because, stand)}"
     run = TracingRun(
         share=None if tracing is None else tracing.share,
         people_lost=_people(weeks, "lost"),
