@@ -12,6 +12,8 @@ QUANTILE_LEVELS: tuple[float, ...] = tuple(round(0.05 * step, 2) for step in ran
 
 MEDIAN = QUANTILE_LEVELS.index(0.5)
 LOWER_80, UPPER_80 = QUANTILE_LEVELS.index(0.1), QUANTILE_LEVELS.index(0.9)
+STATED_COVERAGE = 0.8
+"""Share of outcomes that the 80 % interval promises to hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,10 +24,10 @@ from audits.measure.metrics import Metric
 from audits.report.characters import FAMILY, drawable
 from audits.report.content import Report, over_all_horizons
 from audits.report.document import Figure
+from contracts.forecast import STATED_COVERAGE
 from contracts.groups import MINIMUM_SHOWN
 
 BLUE, GREY, VERMILION = "#0072B2", "#555555", "#D55E00"
-STATED_COVERAGE = 0.8
 LABEL_WIDTH, LABEL_LINES = 36, 3
 
 STYLE: dict[Any, Any] = {

@@ -18,10 +18,8 @@ from audits.measure.metric_definitions import Unit
 from audits.measure.metrics import Metric
 from audits.sequential.hypotheses import Hypothesis, bound_of, hypotheses, is_followed
 from audits.sequential.plan import EarlyWarning, MonitoringPlan
+from contracts.forecast import STATED_COVERAGE
 from contracts.task import Task
-
-PROMISED_COVERAGE = 0.8
-"""Share of outcomes that the 80 % interval promises to hold."""
 
 
 def until_primary(task: Task) -> Task | None:
@@ -79,7 +77,7 @@ def plan_of_early(plan: MonitoringPlan, early: EarlyWarning) -> MonitoringPlan:
 
 def _asked_early(each: Hypothesis, rule: Rule, points: float, share: float) -> Hypothesis:
     is_share = rule.metric is Metric.COVERAGE and rule.statistic is Statistic.VALUE
-    promised = PROMISED_COVERAGE if is_share else 0.0
+    promised = STATED_COVERAGE if is_share else 0.0
     limit = promised + share * (each.limit - promised)
     bound = bound_of(rule, each.sign, limit, points)
     return replace(each, limit=limit, bound=bound, warns_only=True)

@@ -212,7 +212,7 @@ class _Asked:
 
 def _said(change: Change, asked: _Asked) -> str:
     by = BY.get(change.kind, "--task, or what the cohort has")
-    named = change.kind is ChangeKind.PARAMETERS and "; ".join(_parameters(asked))
+    named = "; ".join(_parameters(asked)) if change.kind is ChangeKind.PARAMETERS else ""
     what = f"{change.kind} ({named})" if named else change_in_words(change)
     return f"{what}: the plan does not name it; it comes from {by}"
 

@@ -26,7 +26,7 @@ from audits.report.monthly.wording import (
     e_value_in_words,
     month_in_words,
     people_in_words,
-    test_in_words,
+    row_of,
 )
 
 TESTS_IN_TABLE = 12
@@ -176,13 +176,7 @@ def _tests(edition: Edition, figures: tuple[Figure, ...]) -> Iterator[Block]:
             f" the first {NAMED} of each kind are numbered in the picture",
             columns=("test", "e-value", "largest", "needed", "then"),
             rows=tuple(
-                (
-                    test_in_words(test),
-                    e_value_in_words(test.points[-1].e_value),
-                    e_value_in_words(test.points[-1].largest),
-                    f"{test.needed:,.0f}",
-                    "a warning" if test.warns_only else "restricts or suspends",
-                )
+                (*row_of(test), "a warning" if test.warns_only else "restricts or suspends")
                 for test in shown[:TESTS_IN_TABLE]
             ),
             widths=(9, 2, 2, 2, 4),

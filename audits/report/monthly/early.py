@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from audits.report.document import Block, Heading, Paragraph, Table
 from audits.report.monthly.content import Edition
 from audits.report.monthly.picture import ranked
-from audits.report.monthly.wording import e_value_in_words, test_in_words
+from audits.report.monthly.wording import row_of
 
 TESTS_IN_TABLE = 5
 """The other tests are in the JSON."""
@@ -36,15 +36,7 @@ def early_outcomes(edition: Edition) -> Iterator[Block]:
         caption=f"The {min(len(shown), TESTS_IN_TABLE)} early tests, of {len(early.tests)}, that"
         " speak most against a rule",
         columns=("test", "e-value", "largest", "warns at"),
-        rows=tuple(
-            (
-                test_in_words(test),
-                e_value_in_words(test.points[-1].e_value),
-                e_value_in_words(test.points[-1].largest),
-                f"{test.needed:,.0f}",
-            )
-            for test in shown[:TESTS_IN_TABLE]
-        ),
+        rows=tuple(map(row_of, shown[:TESTS_IN_TABLE])),
         widths=(9, 2, 2, 2),
         small=True,
     )

@@ -29,6 +29,13 @@ def test_in_words(test: TestShown) -> str:
     return f"{test.rule}{milestone}{who}, {test.side}"
 
 
+def row_of(test: TestShown) -> tuple[str, str, str, str]:
+    """Return a test that has a point as a row: what, e-value now and at most, what is needed."""
+    last = test.points[-1]
+    numbers = (e_value_in_words(last.e_value), e_value_in_words(last.largest))
+    return test_in_words(test), *numbers, f"{test.needed:,.0f}"
+
+
 def e_value_in_words(e_value: float) -> str:
     """Say an e-value as it is told: to two digits, and of the largest that they are very large."""
     if e_value >= VERY_LARGE:
