@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal
 
 from contracts.sequences import SequenceBatch
 from training.models.layers.channel_courses import COURSE_DAYS
-from training.models.layers.emissions import WINDOW_DAYS, Emissions
+from training.models.layers.emissions import MINIMUM_PAIRS, WINDOW_DAYS, Emissions
 
 DAYS, CURVES = 9, 6
 
@@ -70,32 +70,71 @@ def test_a_channel_that_was_never_observed_is_no_evidence() -> None:
     np.testing.assert_array_equal(likelihood_BMP.detach(), 0)
 
 
-def with_courses(batch: SequenceBatch, *, with_score: bool) -> Emissions:
-    """Learn from people whose two channels gain together, with the score or by themselves."""
-    pairs, days, channels = batch.values_BTC.shape
+OWN = {1: 0.8, 2: 0.4}
+"""By channel, how large the course is that it shares with the others of its modality."""
+
+
+def learned(
+    batch: SequenceBatch,
+    *courses: dict[int, float],
+    with_score: bool = False,
+    modalities: tuple[tuple[int, ...], ...] = ((3, 4), (1, 2)),
+) -> np.ndarray:
+    """Learn from people whose channels gain together, with the score or by themselves.
+
+    Parameters
+    ----------
+    courses
+        What happens beside the others, each by channel.
+    modalities
+        Their channels. The score is channel 0 and of the first of them.
+    """
+    pairs, days, channels = *batch.values_BTC.shape[:2], 5
     rng = np.random.default_rng(0)
-    scored_B, alone_B = rng.standard_normal((2, pairs))
+    scored_B, *alone = rng.standard_normal((1 + len(courses), pairs))
     time_T = (np.arange(days) - days + 1) / COURSE_DAYS
     x_BTC = 0.1 * rng.standard_normal((pairs, days, channels))
     x_BTC[:, :, 0] += scored_B[:, None] * time_T
-    for channel, share in ((1, 0.8), (2, 0.4)):
-        x_BTC[:, :, channel] += share * (scored_B if with_score else alone_B)[:, None] * time_T
-    channel_MC = torch.zeros(2, channels)
-    channel_MC[0, 3:5], channel_MC[1, 1:3] = 1, 1
+    for course, alone_B in zip(courses, alone, strict=True):
+        for channel, share in course.items():
+            gained_B = scored_B if with_score else alone_B
+            x_BTC[:, :, channel] += share * gained_B[:, None] * time_T
+    channel_MC = torch.zeros(len(modalities), channels)
+    for modality, columns in enumerate(modalities):
+        channel_MC[modality, list(columns)] = 1
     emissions = Emissions(channel_MC, target=0, target_modality=0)
-    seen = replace(batch, observed_BTC=np.ones_like(batch.observed_BTC))
+    seen = replace(batch, observed_BTC=np.ones(x_BTC.shape, np.bool_))
     emissions.learn(x_BTC, seen, 0, 66)
-    return emissions
+    return np.asarray(emissions.course_C.detach().numpy())
 
 
 @pytest.mark.parametrize("with_score", [False, True])
 def test_what_channels_gain_together_beside_the_score_is_a_course_of_their_own(
     batch: SequenceBatch, *, with_score: bool
 ) -> None:
-    found_C = with_courses(batch, with_score=with_score).course_C.detach().numpy()
+    found_C = learned(batch, OWN, with_score=with_score)
     own = [0.0, 0.0] if with_score else [0.8, 0.4]
     np.testing.assert_allclose(found_C[1:3], own, atol=0.15)
     np.testing.assert_array_equal(np.delete(found_C, [1, 2]), 0)
+
+
+def test_every_modality_has_a_course_of_its_own(batch: SequenceBatch) -> None:
+    """What walking gains beside the arm is nothing that the hours of sleep gain."""
+    modalities = ((), (1, 2), (3, 4))
+    found_C = learned(batch, OWN, {3: 0.5, 4: -0.2}, modalities=modalities)
+    np.testing.assert_allclose(found_C[1:5], [0.8, 0.4, 0.5, -0.2], atol=0.15)
+
+
+def test_what_is_assessed_at_the_visits_of_the_score_has_no_course_of_its_own(
+    batch: SequenceBatch,
+) -> None:
+    np.testing.assert_array_equal(learned(batch, OWN, modalities=((1, 2), (3, 4)))[:3], 0)
+
+
+def test_of_few_people_no_course_is_learned(batch: SequenceBatch) -> None:
+    few, enough = (batch.take(np.arange(n)) for n in (MINIMUM_PAIRS - 1, MINIMUM_PAIRS))
+    np.testing.assert_array_equal(learned(few, OWN), 0)
+    assert learned(enough, OWN)[1:3].all()
 
 
 def test_a_course_of_its_own_is_no_certain_evidence_of_the_level() -> None:
