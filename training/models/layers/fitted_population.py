@@ -127,8 +127,10 @@ def fit_population(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scor
     curves, log_noise
         What is fitted, from where it stands.
     scores
-        Before each origin and after it.
+        Before each origin and after it. With fewer than `FEWEST_COURSES` nothing is fitted.
     """
+    if _tells_no_course(scores):
+        return
     _move_to_people(curves, scores)
     groups = [curves.mean_G3, curves.log_spread_G3, curves.share_logit_G, log_noise]
     different = Different.among(scores, scores.count > 0)
@@ -143,10 +145,11 @@ def fit_population(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scor
 
 
 def _move_to_people(curves: RecoveryCurves, scores: Scores) -> None:
-    """Move all groups alike to the mean start, and mean share regained, of people seen twice."""
+    """Move all groups alike to the mean start, and mean share regained, of pairs seen twice.
+
+    Of a flat population both are half, a logit of 0. The start is taken where they were first seen.
+    """
     twice_B = _seen_twice(scores)
-    if twice_B.sum() < FEWEST_COURSES:
-        return
     share_BW, onset_BW, seen_BW = (
         x[twice_B] for x in (scores.share, scores.onset, scores.count > 0)
     )
@@ -172,6 +175,8 @@ def fit_gain(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores) ->
     curves, log_noise, scores
         As of `fit_population`; groups and noise stay.
     """
+    if _tells_no_course(scores):
+        return
     # What stays is computed once, and no gradient of it is asked for: above all scores before
     # enrolment, which no gain moves.
     seen_BW, later_BW = scores.count > 0, scores.enrolled > 0
@@ -215,9 +220,7 @@ def _ascend(
     scores: Scores,
     steps: int,
 ) -> None:
-    """Move some parameters to where the scores are most likely; nowhere without courses."""
-    if _seen_twice(scores).sum() < FEWEST_COURSES:
-        return
+    """Move some parameters to where the scores are most likely."""
     before = [parameter.detach().clone() for parameter in fitted]
     adam = torch.optim.Adam(fitted, lr=PACE)
     with torch.enable_grad():
@@ -231,6 +234,11 @@ def _ascend(
             (loss / len(scores.share)).backward(inputs=fitted)  # type: ignore[no-untyped-call]
             adam.step()
     adam.zero_grad()
+
+
+def _tells_no_course(scores: Scores) -> bool:
+    """Say whether too few pairs have two scores for a course to be told from noise."""
+    return bool(_seen_twice(scores).sum() < FEWEST_COURSES)
 
 
 def _seen_twice(scores: Scores) -> Tensor:

@@ -16,7 +16,13 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from training.models.architectures import new_network
 from training.models.layers import fitted_population
-from training.models.layers.fitted_population import NAMES, Scores, fit_gain, fit_population
+from training.models.layers.fitted_population import (
+    FEWEST_COURSES,
+    NAMES,
+    Scores,
+    fit_gain,
+    fit_population,
+)
 from training.models.layers.hybrid_head import CONTEXT, HybridHead
 from training.models.layers.modality_evidence import RESIDUALS
 from training.models.layers.recovery_curves import RecoveryCurves, level, score_log_likelihood
@@ -201,6 +207,17 @@ def test_of_one_yes_or_no_each_nobody_learns_a_course(reached: list[bool], day: 
     before, noise = fresh()
     assert all(map(torch.equal, curves.parameters(), before.parameters()))
     assert torch.equal(log_noise, noise)
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_it_is_fitted_from_the_fewest_courses_on_that_tell_anything(missing: int) -> None:
+    people = part(planted(0.5, 0.1), people=slice(0, FEWEST_COURSES + 5))
+    people.count[FEWEST_COURSES - missing :, 1:] = 0
+    curves, log_noise = fit(people)
+    before, noise = fresh()
+    for fitted, start in ((curves.mean_G3, before.mean_G3), (curves.gain_G, before.gain_G)):
+        assert torch.equal(fitted, start) == bool(missing)
+    assert torch.equal(log_noise, noise) == bool(missing)
 
 
 @pytest.mark.parametrize("gain", [-0.4, 0.0, 0.6])
