@@ -56,7 +56,7 @@ class DataChanges:
 
     def __str__(self) -> str:
         if self.reason:
-            return f"What changed since the version in service is not known: {self.reason}."
+            return f"The data were compared with those of no version in service: {self.reason}."
         return (
             f"Since the data of {self.since}: people new: {self.people_new}, corrected:"
             f" {self.people_corrected}, gone: {self.people_gone}; scores new: {self.scores_new},"

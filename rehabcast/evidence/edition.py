@@ -33,7 +33,7 @@ from audits.report.monthly.document import monthly_edition
 from audits.report.monthly.picture import draw
 from audits.sequential.course import Courses, courses
 from audits.sequential.hypotheses import Hypothesis, not_followed
-from contracts.errors import EvidenceMissing
+from contracts.errors import ContractError, EvidenceMissing
 from contracts.groups import MINIMUM_SHOWN
 from contracts.naming.model_version import split_version
 from contracts.vocabulary import vocabulary
@@ -79,8 +79,10 @@ def month_of(name: str | None, today: date) -> Month:
 
     Raises
     ------
+    ContractError
+        It is no month.
     EvidenceMissing
-        It is no month, or is not over.
+        It is not over.
     """
     if name is None:
         last = date.fromordinal(today.replace(day=1).toordinal() - 1)
@@ -88,7 +90,7 @@ def month_of(name: str | None, today: date) -> Month:
     try:
         first = date.fromisoformat(f"{name}-01")
     except ValueError:
-        raise EvidenceMissing(f"{name!r} is no month", "write YYYY-MM, such as 2026-11") from None
+        raise ContractError(f"{name!r} is no month", "write YYYY-MM, such as 2026-11") from None
     if first >= today.replace(day=1):
         raise EvidenceMissing(
             f"the month {name} is not over yet", "an edition is of a month that is over"

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="The service's record: forecasts, data, feedback.")
 
 Subject = Annotated[str, typer.Argument(help="The person, as the caller identifies them.")]
-Tenant = Annotated[str, typer.Option(help="Whose patient (`rehabcast access list`).")]
+Tenant = Annotated[
+    str,
+    typer.Option(help="Tenant (hospital) of the patients, as `rehabcast access list` names it."),
+]
 
 NO_HEAD = "Without --head nobody can see whether the last entries were cut off."
 

@@ -17,5 +17,5 @@ def test_without_a_version_in_service_nothing_is_compared_or_made(
     monkeypatch.setenv("REHABCAST_HOME", str(tmp_path / "home"))
     changes = since_champion(Settings(), "arm", {}, os.urandom(32))
     assert changes.reason == "no version of this model is in service"
-    assert "is not known: no version" in str(changes)
+    assert "compared with those of no version in service: no version of this model" in str(changes)
     assert not (tmp_path / "home").exists()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from audits.disclosure.over_time import last_shown
-from contracts.errors import EvidenceMissing
+from contracts.errors import ContractError, EvidenceMissing
 from contracts.groups import MINIMUM_SHOWN
 from contracts.task import Task
 from rehabcast.evidence.edition import groups_shown, month_of
@@ -133,9 +133,9 @@ def test_an_edition_is_of_a_month_that_is_over() -> None:
     assert month_of(None, date(2027, 1, 1)).name == "2026-12"
     month = month_of("2026-12", date(2027, 1, 1))
     assert (month.first, month.after) == (date(2026, 12, 1), date(2027, 1, 1))
-    for wrong, said in (
-        ("2027-01", "is not over"), ("9999-12", "is not over"), ("2026-13", "is no month"),
-        ("x", "no month"),
-    ):  # fmt: skip
-        with pytest.raises(EvidenceMissing, match=said):
+    for early in ("2027-01", "9999-12"):
+        with pytest.raises(EvidenceMissing, match="is not over"):
+            month_of(early, date(2027, 1, 31))
+    for wrong in ("2026-13", "2026-1", "2026", "0000-01", "x", ""):
+        with pytest.raises(ContractError, match="is no month"):
             month_of(wrong, date(2027, 1, 31))
