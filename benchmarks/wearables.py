@@ -65,12 +65,16 @@ DAY = 21
 ENROLMENT_ONLY = f"SIMULATED, day {DAY}, scored at enrolment only"
 SCORED = f"SIMULATED, day {DAY}, scored until then"
 ALL = "all wearables"
+HYBRID = "hybrid"
+"""One network, not calibrated, wherever it stands."""
 FOLDS = 5
 SCORES = {
-    "depresjon": ("depresjon", ROOT / "tasks" / "depression.toml"),
-    "Welltory": ("welltory_covid_hrv", ROOT / "benchmarks" / "welltory.toml"),
-    "LifeSnaps": ("lifesnaps", ROOT / "benchmarks" / "lifesnaps.toml"),
-}
+    "Real people, depression (Depresjon)": ("depresjon", ROOT / "tasks" / "depression.toml"),
+    "Real people, symptoms of COVID-19 (Welltory)": (
+        "welltory_covid_hrv", ROOT / "benchmarks" / "welltory.toml",
+    ),
+    "Real people, calmness (LifeSnaps)": ("lifesnaps", ROOT / "benchmarks" / "lifesnaps.toml"),
+}  # fmt: skip
 
 
 def selections(task: Task, *, channels: bool) -> Iterator[tuple[str, set[str], set[str]]]:
@@ -163,11 +167,11 @@ def hybrid() -> Iterator[Added]:
         def forecast(kept: frozenset[str], pairs: SequenceBatch = pairs) -> pd.DataFrame:
             return forecasts(pairs, network(hidden(pairs, worn - kept)), task)
 
-        yield from compared(forecast, task, where=where, model="hybrid", channels=True)
+        yield from compared(forecast, task, where=where, model=HYBRID, channels=True)
         without = never.settings[where]
         yield added(
             forecasts(without, apart(without), bare), forecast(frozenset(worn)), where=where,
-            model="hybrid", what=f"{ALL}, beside a network without",
+            model=HYBRID, what=f"{ALL}, beside a network without",
         )  # fmt: skip
 
 
@@ -182,7 +186,7 @@ def scores() -> Iterator[Added]:
         with tempfile.TemporaryDirectory() as place:
             events = import_source(source, Path(place) / "cohort").cohort.events
         worn = {code for codes in families(task).values() for code in codes}
-        models: dict[str, Fit] = {"hybrid, one network": one_network, "ridge": ridge}
+        models: dict[str, Fit] = {HYBRID: one_network, "ridge regression": ridge}
         for model, fit in models.items():
 
             def forecast(
@@ -191,7 +195,7 @@ def scores() -> Iterator[Added]:
             ) -> pd.DataFrame:  # fmt: skip
                 return _out_of_fold(events, task_without(task, worn - kept), fit)
 
-            few = model != "ridge"
+            few = model == HYBRID
             yield from compared(
                 forecast, task, where=where, model=model,
                 only=(lambda what: what == ALL) if few else (lambda _: True),
