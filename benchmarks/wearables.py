@@ -5,7 +5,8 @@ intervals are by person. Parts, of which any can be named:
 
 - `best`: SIMULATED stroke patients on day 21, and how much anybody could gain: the Bayes floor,
   whose posterior simply lacks what is left out.
-- `hybrid`: the same patients, and how much of it a hybrid gains that learned from others.
+- `hybrid`: the same patients and others, and how much of it a hybrid gains that learned from
+  people beside them.
 - `nhanes`: mobility and five-year survival beside age, sex, weight, illnesses and education.
 - `scores`: repeated scores of people with depression, with COVID-19, and of healthy volunteers.
 
@@ -27,7 +28,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from contracts.cohort import WEAR_TIME
+from contracts.cohort import SUBJECT, WEAR_TIME
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.importing import import_source
@@ -65,6 +66,7 @@ DAY = 21
 ENROLMENT_ONLY = f"SIMULATED, day {DAY}, scored at enrolment only"
 SCORED = f"SIMULATED, day {DAY}, scored until then"
 ALL = "all wearables"
+NETWORK = f"{ALL}, beside a network without"
 HYBRID = "hybrid"
 """One network, not calibrated, wherever it stands."""
 FOLDS = 5
@@ -169,10 +171,10 @@ def hybrid() -> Iterator[Added]:
 
         yield from compared(forecast, task, where=where, model=HYBRID, channels=True)
         without = never.settings[where]
-        yield added(
-            forecasts(without, apart(without), bare), forecast(frozenset(worn)), where=where,
-            model=HYBRID, what=f"{ALL}, beside a network without",
-        )  # fmt: skip
+        tables = forecasts(without, apart(without), bare), forecast(frozenset(worn))
+        for what, last in ((NETWORK, JUDGED), (f"{NETWORK}, of the {AT_BEST}", AT_BEST)):
+            bare_table, full_table = (table[table[SUBJECT] <= last] for table in tables)
+            yield added(bare_table, full_table, where=where, model=HYBRID, what=what)
 
 
 def scores() -> Iterator[Added]:
