@@ -5,7 +5,7 @@ is trained and joined as a model is, and forecasts people who are in no part of 
 as the audit judges (by what is joined of the networks without one fold, on average over folds),
 and as the mean of all forecasts. SIMULATED cohorts of 500 first, then, if ../shared exists, the
 real stroke cohort in five outer folds. Everything has the offsets of the division's forecasts out
-of fold. Takes 20 minutes on one idle core: `make bench NAME=divisions`.
+of fold. Takes 15 minutes on one idle core: `make bench NAME=divisions`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,6 @@ NOW, EVERYBODY = "each two of 5", "nobody, one network"
 DIVISIONS: dict[str, tuple[int, list[tuple[int, ...]]]] = {
     NOW: (5, list(combinations(range(5), 2))),
     "ring of 10, two out": (10, ring(10, 2)),
-    "ring of 8, three out": (8, ring(8, 3)),
 }
 SERVED, JUDGED, MEAN = "served", "judged", "mean of forecasts"
 
