@@ -13,7 +13,7 @@ intervals are by person. Parts, of which any can be named:
     python benchmarks/wearables.py best > best.txt     # or: make bench NAME=wearables
     python benchmarks/wearables.py --draw wearables.png best.txt hybrid.txt scores.txt
 
-Takes about 10 minutes on one idle core. The last line is JSON.
+Takes about 5 minutes of processor. The last line is JSON.
 """
 
 from __future__ import annotations

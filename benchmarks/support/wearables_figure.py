@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from training.comparison.figures import COLOURS
 
@@ -45,7 +45,7 @@ def figure_of(rows: Sequence[dict[str, Any]]) -> Figure:
     sizes = [len(named[where]) for where in places]
     figure = Figure(figsize=(8, 1.9 + 0.27 * sum(sizes)), layout="constrained")
     panels = figure.subplots(len(places), 1, height_ratios=sizes, sharex=True, squeeze=False)
-    shown: dict[str, ErrorbarContainer] = {}
+    shown: dict[str, Line2D] = {}
     for axes, where in zip(panels[:, 0], places, strict=True):
         for number, model in enumerate(models):
             below = APART * (number - (len(models) - 1) / 2)
@@ -54,7 +54,7 @@ def figure_of(rows: Sequence[dict[str, Any]]) -> Figure:
                 shown[model] = _points(axes, own, named[where], number, below)
         axes.axvline(0, color="grey", linewidth=0.8)
         axes.set_yticks(range(len(named[where])), named[where], fontsize=8)
-        axes.invert_yaxis()
+        axes.set_ylim(len(named[where]) - 0.5, -0.5)
         axes.set_title(where, fontsize=9, loc="left")
     axes.set_xlabel("change of the CRPS in per cent, with its 95 % interval: left of 0 they help")
     figure.legend(
@@ -69,14 +69,16 @@ def _is_of(row: dict[str, Any], where: str, what: str) -> bool:
 
 def _points(
     axes: Axes, own: list[dict[str, Any]], names: list[str], number: int, below: float
-) -> ErrorbarContainer:
+) -> Line2D:
     """Draw one model's rows, and return what stands for them in the legend."""
     change = np.array([row["percent"] for row in own])
     low, high = (
         np.array([100 * row[end] / row["crps_without"] for row in own]) for end in ("low", "high")
     )
-    return axes.errorbar(
+    points = axes.errorbar(
         change, [names.index(row["what"]) + below for row in own],
         xerr=(change - low, high - change), fmt=MARKERS[number % len(MARKERS)],
         markersize=4, linewidth=1, color=COLOURS[number], label=own[0]["model"],
     )  # fmt: skip
+    line: Line2D = points.lines[0]
+    return line
