@@ -40,7 +40,7 @@ from training.split import fold_of_rows, fold_of_subjects
 
 REAL = REAL_DATA / "stroke_specs"
 SCORED, SIZE, SEED = 400, 500, 11
-COHORTS, SEEDS, OUTER = 3, 1, 5
+COHORTS, SEEDS, OUTER = 3, 2, 5
 """SIMULATED cohorts, divisions of the real one into outer folds, and how many folds those have."""
 
 Array = NDArray[np.float64]
