@@ -10,7 +10,8 @@ from typing import Any
 from contracts.observation import Observation
 from contracts.vocabulary import Kind
 from serving.pages.charts import daily
-from serving.pages.words import code_name, is_kind, number, unit_of
+from serving.pages.rendering import unit_of
+from serving.pages.words import code_name, is_kind, number
 
 WEEK = 7
 

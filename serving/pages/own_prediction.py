@@ -41,7 +41,7 @@ def ask(
     task = snapshot.served.bundle.task
     facts: dict[str, Any] = {
         "subject": visit.subject, "task": task.name, "scores": scores, "number": number,
-        "instrument": code_name(task.target.code), "low": task.target.low,
+        "code": task.target.code, "instrument": code_name(task.target.code), "low": task.target.low,
         "high": task.target.high, "fields": _fields(visit, snapshot, day),
         "values": {"task": task.name}, "simulated": snapshot.served.bundle.manifest.simulated,
         "without": WITHOUT,

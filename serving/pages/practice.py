@@ -102,7 +102,7 @@ def case(visit: Visit) -> Answer:
     scores = scores_of(person.observations, file.instrument, person.enrolment_day)
     facts: dict[str, Any] = {
         "number_of": int(said), "count": len(file.patients),
-        "instrument": code_name(file.instrument),
+        "instrument": code_name(file.instrument), "code": file.instrument,
         "scores": scores, "guess": guess, "truth": person.truth, "number": number,
         "low": target.low, "high": target.high, "week": round(person.truth.day / 7),
         "person": [

@@ -15,7 +15,9 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from contracts.naming.units import unit_in_words
 from contracts.naming.worded import Worded
+from contracts.vocabulary import vocabulary
 
 LANGUAGES: Mapping[str, tuple[str, str]] = {"en": ("English", "ltr"), "ur": ("اردو", "rtl")}
 """Of each language its own name, and the direction that it is written in."""
@@ -25,6 +27,12 @@ UNREVIEWED = frozenset({"ur"})
 
 FOLDER = Path(__file__).parent
 LOCALE = FOLDER / "locale"
+
+
+def unit_of(code: str) -> str:
+    """Return a code's unit as it stands behind a number."""
+    entry = vocabulary().get(code)
+    return "" if entry is None else unit_in_words(entry.unit)
 
 
 def later(message: str) -> str:
@@ -101,5 +109,6 @@ def environment(folders: Sequence[Path], language: str) -> Environment:
     install: Callable[..., None] = made.install_gettext_translations  # type: ignore[attr-defined]
     install(translations(language), newstyle=True)
     made.globals["languages"] = LANGUAGES
+    made.globals["unit_of"] = unit_of
     made.globals["unreviewed"] = language in UNREVIEWED
     return made

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts.naming.units import unit_in_words
 from contracts.task import Milestone
 from contracts.vocabulary import Kind, vocabulary
 from serving.forecast.behind import SUREST
@@ -123,12 +122,6 @@ def code_name(code: str) -> str:
     """Return a code's published name."""
     entry = vocabulary().get(code)
     return code if entry is None else entry.name
-
-
-def unit_of(code: str) -> str:
-    """Return a code's unit as it stands behind a number."""
-    entry = vocabulary().get(code)
-    return "" if entry is None else unit_in_words(entry.unit)
 
 
 def is_kind(code: str, kind: Kind) -> bool:
