@@ -174,7 +174,11 @@ def _forecast(
         if question.next_measurement
         else None
     )
-    settled = None if again is None else uncertainty(bundle, again, quantiles_1HQ[0], explained)
+    settled = (
+        None
+        if again is None
+        else uncertainty(bundle, again, quantiles_1HQ[0], horizon=explained, day=origin)
+    )
     return ForecastAnswer(
         status="forecast",
         subject=question.subject,
