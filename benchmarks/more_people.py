@@ -2,12 +2,12 @@
 
 Hybrids learn from several cohorts of SIMULATED patients of one size, who have nobody in common, and
 forecast the same others. *Came* is how far their medians differ, *said* is what each says of itself
-(`CrossFit.by_people`, a jackknife of its own folds): standard deviations of a median in score
-points. The second table compares one share for all days with the one that is served: *said / came*
-of all cohorts together, with the standard error of its logarithm by leaving out a cohort at a time,
-and how far a single cohort, which is all that a hospital has, is off. `python
-benchmarks/more_people.py 125` runs one size (a minute of processor; with `--folds 5`, as training
-has, four). The last line is JSON.
+(`CrossFit.by_people_H`, a jackknife of its own folds): standard deviations of a median in score
+points. The second table compares rules of how the share depends on the day: *said / came* of all
+cohorts together, with the standard error of its logarithm by leaving out a cohort at a time, and
+how far a single cohort, which is all that a hospital has, is off. `python benchmarks/more_people.py
+125` runs one size (a minute of processor with 3 folds; four with `--folds 5`, which training has).
+The last line is JSON.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.sequences import training_sequences
 from features.simulate import simulate
-from inference.widening import variance_of, width_of_many
+from inference.widening import WIDTH_OF_ONE, share_by_people, width_of_many
 from support.repository import UPPER_LIMB, print_frame, repository_task
 from training.fitting.config import TrainingConfig
 from training.fitting.crossfit import CrossFit, crossfit, ensemble_quantiles
@@ -55,23 +55,48 @@ def models(
     return learned
 
 
-def share_of_the_day(train: SequenceBatch, fitted: CrossFit, day: int) -> Array:
-    """Return the share that the bundle holds for a day, (H,)."""
-    return np.array([fitted.by_people.on(day, h) for h in range(train.truth_BH.shape[1])])
+def one_share(_: SequenceBatch, fitted: CrossFit, day: int) -> Array:
+    """Return the share of all days, (H,), which is what the bundle holds."""
+    return fitted.by_people_H
 
 
-def one_share(train: SequenceBatch, fitted: CrossFit, day: int) -> Array:
-    """Return the share of the forecasts of all days together, (H,), whatever the day."""
-    variance_BH = np.where(fitted.out_of_fold_given_BH, variance_of(fitted.out_of_fold_BHQ), 0)
-    days_D, of_day_B = np.unique(train.origin_day_B, return_inverse=True)
-    share_DH = np.stack([share_of_the_day(train, fitted, each) for each in days_D])
-    return np.asarray((share_DH[of_day_B] * variance_BH).sum(axis=0) / variance_BH.sum(axis=0))
+def share_of_day(train: SequenceBatch, fitted: CrossFit, day: int) -> Array:
+    """Return which share of the variance of one day's forecasts is by people, (H,)."""
+    given_BH = fitted.out_of_fold_given_BH & (train.origin_day_B == day)[:, None]
+    return share_by_people(fitted.by_people_BH, fitted.out_of_fold_BHQ, given_BH)
+
+
+def factor_of_day(train: SequenceBatch, fitted: CrossFit, day: int) -> Array:
+    """Return the share of all days times one factor of the day, the same at every horizon, (H,)."""
+    share_DH = np.stack([share_of_day(train, fitted, each) for each in DAYS])
+    all_DH = np.stack([_all_of_day(train, fitted, each) for each in DAYS])
+    factor_D = np.ones(len(DAYS))
+    # Both margins are as measured (iterative proportional fitting); a few rounds are enough.
+    for _ in range(100):
+        weight_DH = factor_D[:, None] * all_DH
+        share_H = (share_DH * all_DH).sum(axis=0) / weight_DH.sum(axis=0)
+        factor_D = (share_DH * all_DH).sum(axis=1) / (share_H * all_DH).sum(axis=1)
+    return np.asarray((factor_D[DAYS.index(day)] * share_H).clip(0, 1))
+
+
+def _all_of_day(train: SequenceBatch, fitted: CrossFit, day: int) -> Array:
+    """Return the variance of one day's forecasts, summed over people, (H,)."""
+    given_BH = fitted.out_of_fold_given_BH & (train.origin_day_B == day)[:, None]
+    return np.where(given_BH, _variance(fitted.out_of_fold_BHQ), 0).sum(axis=0)
+
+
+def _variance(quantiles_XQ: Array) -> Array:
+    """Return the variance of forecasts, (X,): of normal ones with the same 80 % range."""
+    return np.asarray(
+        ((quantiles_XQ[..., UPPER_80] - quantiles_XQ[..., LOWER_80]) / WIDTH_OF_ONE) ** 2
+    )
 
 
 Rule = Callable[[SequenceBatch, CrossFit, int], Array]
 RULES: dict[str, Rule] = {
     "one share for all days": one_share,
-    "by the day (served)": share_of_the_day,
+    "a share of each day": share_of_day,
+    "one factor for each day": factor_of_day,
 }
 
 
@@ -81,9 +106,8 @@ def measured(
     """Yield what models of one size say of one day's forecasts, and what came, at each horizon."""
     day = int(unseen.origin_day_B[0])
     width_H = (quantiles_CBHQ[..., UPPER_80] - quantiles_CBHQ[..., LOWER_80]).mean(axis=(0, 1))
-    share_H = np.mean([share_of_the_day(train, own, day) for train, own in learned], axis=0)
-    was_CH, said_CH = (said(rule, learned, quantiles_CBHQ, day) for rule in RULES.values())
-    came_H = came(quantiles_CBHQ)
+    share_H = np.mean([own.by_people_H for _, own in learned], axis=0)
+    said_CH, came_H = said(one_share, learned, quantiles_CBHQ, day), came(quantiles_CBHQ)
     for h in ahead(task, day):
         truth_B1 = unseen.truth_BH[:, [h]]
         yield {
@@ -94,7 +118,6 @@ def measured(
             "CRPS": float(np.mean([mean_crps(truth_B1, q[:, [h]]) for q in quantiles_CBHQ])),
             "width of the 80 % range": float(width_H[h]),
             "of many, said": width_of_many(float(width_H[h]), float(share_H[h])),
-            "said with one share": float(np.sqrt(was_CH[:, h].mean())),
             "said": float(np.sqrt(said_CH[:, h].mean())),
             "came": float(np.sqrt(came_H[h])),
         }
@@ -129,7 +152,7 @@ def compared(
             "its standard error": float(error) if len(learned) > 2 else float("nan"),
             "one cohort off by": float(off_C.mean()),
             "more than with one share": float(more_C.mean()),
-            "its standard error ": float(more_C.std(ddof=1) / np.sqrt(len(learned))),
+            "standard error of that": float(more_C.std(ddof=1) / np.sqrt(len(learned))),
         }
 
 
@@ -141,7 +164,7 @@ def ahead(task: Task, day: int) -> list[int]:
 def said(rule: Rule, learned: Learned, quantiles_CBHQ: Array, day: int) -> Array:
     """Return the variance of a median by people as each cohort's model says it, (C, H)."""
     share_CH = np.stack([rule(train, own, day) for train, own in learned])
-    return np.asarray(share_CH * variance_of(quantiles_CBHQ).mean(axis=1))
+    return share_CH * _variance(quantiles_CBHQ).mean(axis=1)
 
 
 def came(quantiles_CBHQ: Array) -> Array:
@@ -166,8 +189,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sizes", nargs="*", type=known_size, metavar="PEOPLE")
     parser.add_argument("--folds", type=int, default=3)
-    parser.add_argument("--cohorts", type=int, help="of each size; two or more")
+    parser.add_argument("--cohorts", type=int, help="of each size; 2 or more")
     options = parser.parse_args()
+    if options.cohorts is not None and options.cohorts < 2:
+        parser.error("of fewer than 2 cohorts nobody sees how far they differ")
     sizes = options.sizes or list(COHORTS)
     torch.set_num_threads(1)
     task = repository_task(UPPER_LIMB)

@@ -14,9 +14,8 @@
                            rounded (`inference.similar`); `doses_seen_*`, how many of them had so
                            much therapy (`inference.twin.support`); `courses_seen_*`, and over the
                            weeks that followed (`inference.twin.courses`), which earlier bundles
-                           lack; `by_people_DH` on the days `by_people_days_D`, what more people
-                           would settle (`by_people_H` for all days in earlier bundles);
-                           `outcomes_H`, how many at each horizon;
+                           lack; `by_people_H`, what more people would settle; `outcomes_H`,
+                           how many at each horizon;
                            `visit_correlation_1` and `chances_moved_MH` of the milestones
                            (`inference.milestones`); and `reference_*`, mean and spread of the
                            training people on all their days (no row)
@@ -91,9 +90,7 @@ REFERENCE_MEAN, REFERENCE_COVARIANCE = "reference_mean_F", "reference_covariance
 REFERENCE_LIMIT = "reference_limit_1"
 PEOPLE_SEEN, PEOPLE_SEEN_FROM = "people_seen_DSKH", "people_seen_from_1"
 CAUTION = "people_seen_caution_1"
-BY_PEOPLE, BY_PEOPLE_DAYS = "by_people_DH", "by_people_days_D"
-BY_PEOPLE_OF_EVERY_DAY = "by_people_H"
-"""In bundles from before the share that more people would settle depended on the day."""
+BY_PEOPLE = "by_people_H"
 DOSES_SEEN, DOSES_SEEN_FROM = "doses_seen_KDSB", "doses_seen_from_1"
 COURSES_SEEN, COURSES_SEEN_FROM = "courses_seen_WDSB", "courses_seen_from_1"
 OUTCOMES, VISIT_CORRELATION, CHANCES_MOVED = "outcomes_H", "visit_correlation_1", "chances_moved_MH"

@@ -37,10 +37,10 @@ from inference.readings import covering_both
 from inference.similar import PeopleSeen
 from inference.twin.courses import CoursesSeen, read_courses_seen
 from inference.twin.support import DosesSeen, read_doses_seen
-from inference.widening import ByPeople, read_by_people
 
 RESTORE = "restore the bundle from a backup; do not serve this one"
 """What to do about files that are not what was sealed."""
+
 PAIRS_AT_ONCE = 32
 """What is computed of so many pairs stays in the processor's cache."""
 
@@ -66,9 +66,9 @@ class Bundle:
         None in bundles of earlier versions.
     codes
         What those of its codes mean that rehabcast does not ship.
-    curves, doses, courses, by_people
-        The graph of a forecast's curves, which doses of therapy people had, also over later weeks,
-        and what more people would settle; None in earlier bundles and other families.
+    curves, doses, courses, by_people_H
+        The graph of a forecast's curves, which doses of therapy people had, and over the weeks that
+        followed, and what more people would settle; None in earlier bundles and other families.
     """
 
     manifest: Manifest
@@ -86,7 +86,7 @@ class Bundle:
     curves: onnxruntime.InferenceSession | None = None
     doses: DosesSeen | None = None
     courses: CoursesSeen | None = None
-    by_people: ByPeople | None = None
+    by_people_H: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +165,7 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
         people_at_times=read_people_at_times(contents.get(names.PROFILE_FILE)), codes=codes,
         curves=_session(graph) if (graph := contents.get(names.CURVES_FILE)) else None,
         doses=read_doses_seen(tensors, manifest.channels), courses=read_courses_seen(tensors),
-        by_people=read_by_people(tensors), people=contents.get(names.PEOPLE_FILE),
+        by_people_H=tensors.get(names.BY_PEOPLE), people=contents.get(names.PEOPLE_FILE),
     )  # fmt: skip
 
 

@@ -3,24 +3,17 @@
 A forecast is uncertain because a person's course is open, and because a model of some people is one
 of many that it could have become with others. The two add up as variances. How large the second is
 was measured where the model was trained (`training.fitting.joining.variance_by_people`), on people
-whom the networks had not seen, and is kept as its share of the whole at each horizon. The share is
-another one on other days: what was seen of a person narrows the range, and leaves who was learned
-from more or less to say.
+whom the networks had not seen, and is kept as its share of the whole at each horizon.
 
-Letters: B pairs, D days of origins, H horizons, Q quantile levels, N outcomes.
+Letters: B pairs, H horizons, Q quantile levels, N outcomes.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from contracts.bundle import BY_PEOPLE, BY_PEOPLE_DAYS, BY_PEOPLE_OF_EVERY_DAY
 from contracts.forecast import LOWER_80, MEDIAN, QUANTILE_LEVELS, UPPER_80
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
@@ -114,39 +107,23 @@ def learn_caution(
     return CAUTIONS[int(np.argmin(losses))]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ByPeople:
-    """Which share of a forecast's variance more people would settle, by the day it is made on.
+def share_by_people(variance_BH: Array, quantiles_BHQ: Array, given_BH: NDArray[np.bool_]) -> Array:
+    """Return which share of the variance of a forecast is that of its median by people, (H,).
 
     Parameters
     ----------
-    days_D
-        Days since enrolment, rising: the origins that were learned from.
-    share_DH
-        The share on each of them, 0 to 1.
+    variance_BH
+        Of each median, if other people had been learned from; score points squared.
+    quantiles_BHQ
+        The calibrated forecasts.
+    given_BH
+        Which of them are given; a horizon without any has a share of 0.
     """
-
-    days_D: NDArray[np.int64]
-    share_DH: Array
-
-    def on(self, day: int, horizon: int) -> float:
-        """Return the share on a day: between two linear, before and after as on the nearest."""
-        return float(np.interp(day, self.days_D, self.share_DH[:, horizon]))
-
-
-def read_by_people(tensors: Mapping[str, NDArray[Any]]) -> ByPeople | None:
-    """Read it from a bundle's tensors; earlier bundles hold one share for all days, or none."""
-    if (share_DH := tensors.get(BY_PEOPLE)) is not None:
-        return ByPeople(days_D=tensors[BY_PEOPLE_DAYS], share_DH=share_DH)
-    if (share_H := tensors.get(BY_PEOPLE_OF_EVERY_DAY)) is not None:
-        return ByPeople(days_D=np.zeros(1, dtype=np.int64), share_DH=share_H[None])
-    return None
-
-
-def variance_of(quantiles_BHQ: Array) -> Array:
-    """Return the variance of forecasts, (B, H): of normal ones whose 80 % range is as wide."""
     width_BH = quantiles_BHQ[..., UPPER_80] - quantiles_BHQ[..., LOWER_80]
-    return np.asarray((width_BH / WIDTH_OF_ONE) ** 2)
+    by_people_H = np.where(given_BH, variance_BH, 0).sum(axis=0)
+    all_H = np.where(given_BH, (width_BH / WIDTH_OF_ONE) ** 2, 0).sum(axis=0)
+    share_H = np.divide(by_people_H, all_H, out=np.zeros_like(all_H), where=all_H > 0)
+    return np.asarray(share_H.clip(0, 1))
 
 
 def width_of_many(width: float, share: float) -> float:

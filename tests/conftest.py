@@ -270,7 +270,7 @@ def write_bundle_of(
     members = Ensemble(fitted.served)
     write_bundle(
         folder, members, fitted.calibration, batch, task, lineage, card="# Card\n", records=records,
-        by_people=fitted.by_people,
+        by_people_H=fitted.by_people_H,
     )  # fmt: skip
 
 

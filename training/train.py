@@ -229,7 +229,7 @@ def _write_bundle(
         card=model_card(table, task, provenance, codes),
         records=records,
         codes=codes,
-        by_people=fitted.by_people,
+        by_people_H=fitted.by_people_H,
     )
 
 

@@ -174,11 +174,7 @@ def _forecast(
         if question.next_measurement
         else None
     )
-    settled = (
-        None
-        if again is None
-        else uncertainty(bundle, again, quantiles_1HQ[0], horizon=explained, day=origin)
-    )
+    settled = None if again is None else uncertainty(bundle, again, quantiles_1HQ[0], explained)
     return ForecastAnswer(
         status="forecast",
         subject=question.subject,

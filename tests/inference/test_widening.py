@@ -14,10 +14,10 @@ from contracts.task import Task
 from inference.widening import (
     CAUTIONS,
     FULL_CAUTION,
-    ByPeople,
     learn_caution,
-    read_by_people,
+    share_by_people,
     widened,
+    width_of_many,
 )
 
 QUANTILES = np.tile(30 + 5 * norm.ppf(QUANTILE_LEVELS), (1, 1, 1))
@@ -68,15 +68,13 @@ def test_the_caution_is_what_the_outcomes_of_the_sparse_ask_for(
     assert learn_caution(raw_BHQ, similar_BH, people, few, task) == FULL_CAUTION
 
 
-def test_a_share_holds_between_days_in_proportion_and_beyond_them_as_on_the_nearest() -> None:
-    by_people = ByPeople(days_D=np.array([0, 20]), share_DH=np.array([[0.1, 0.2], [0.3, 0.2]]))
-    at = [by_people.on(day, 0) for day in (-3, 0, 5, 20, 84)]
-    assert at == pytest.approx([0.1, 0.1, 0.15, 0.3, 0.3])
-    assert by_people.on(5, 1) == pytest.approx(0.2)
-
-
-def test_an_earlier_bundle_has_one_share_for_all_days_or_none() -> None:
-    assert read_by_people({}) is None
-    earlier = read_by_people({"by_people_H": np.array([0.1, 0.2])})
-    assert earlier is not None
-    assert [earlier.on(day, 1) for day in (0, 21, 84)] == [0.2, 0.2, 0.2]
+@given(st.floats(0, 20), st.floats(0.1, 20))
+def test_the_share_by_people_takes_back_what_they_added(by_people: float, by_course: float) -> None:
+    """A range of a course's spread and of a median's by people becomes that of the course alone."""
+    spread = np.hypot(by_people, by_course)
+    quantiles_BHQ = np.tile(30 + spread * norm.ppf(QUANTILE_LEVELS), (7, 2, 1))
+    given_BH = np.tile([True, False], (7, 1))
+    share_H = share_by_people(np.full((7, 2), by_people**2), quantiles_BHQ, given_BH)
+    assert share_H[1] == 0
+    width = float(quantiles_BHQ[0, 0, UPPER_80] - quantiles_BHQ[0, 0, LOWER_80])
+    assert width_of_many(width, share_H[0]) == pytest.approx(2 * norm.ppf(0.9) * by_course)

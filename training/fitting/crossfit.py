@@ -23,15 +23,9 @@ from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.calibration import Calibration, learn_calibration
 from inference.similar import given_by_others
-from inference.widening import ByPeople
+from inference.widening import share_by_people
 from training.fitting.config import TrainingConfig
-from training.fitting.joining import (
-    best_joined,
-    join,
-    learn_by_people,
-    raw_quantiles,
-    variance_by_people,
-)
+from training.fitting.joining import best_joined, join, raw_quantiles, variance_by_people
 from training.fitting.network_fit import Weights, fit_network, learning_curve
 from training.models import Fit, Predict
 from training.models.layers.network import Network
@@ -60,9 +54,10 @@ class CrossFit:
         Their chances of the milestones by the assessments that took place, (B, H) by name.
     out_of_fold_given_BH
         Which of them a service would give that had seen everybody else.
-    by_people
-        Which share of a forecast's variance is how far its median would vary if other people had
-        been learned from.
+    by_people_BH
+        How far each median would vary if other people had been learned from, score points squared.
+    by_people_H
+        Which share of a forecast's variance that is.
     judging
         How many networks made each of them, and how they were joined.
     curves
@@ -75,7 +70,8 @@ class CrossFit:
     uncalibrated_BHQ: NDArray[np.float64]
     out_of_fold_chances: dict[str, NDArray[np.float64]]
     out_of_fold_given_BH: NDArray[np.bool_]
-    by_people: ByPeople
+    by_people_BH: NDArray[np.float64]
+    by_people_H: NDArray[np.float64]
     judging: Judging
     curves: Mapping[str, list[dict[str, float]]]
 
@@ -174,7 +170,8 @@ def crossfit(
         uncalibrated_BHQ=raw_BHQ,
         out_of_fold_chances=out_of_fold_chances,
         out_of_fold_given_BH=given_BH,
-        by_people=learn_by_people(by_people_BH, out_of_fold_BHQ, given_BH, batch.origin_day_B),
+        by_people_BH=by_people_BH,
+        by_people_H=share_by_people(by_people_BH, out_of_fold_BHQ, given_BH),
         judging=judging_of(config, joined),
         curves={
             f"without folds {first} and {second}": learning_curve(fit.folder)

@@ -4,7 +4,7 @@ Networks that start from the same weights and learn from most of the same people
 basin of the loss, where the mean of their weights forecasts as the mean of their forecasts does
 (Izmailov 2018; Wortsman 2022), at the cost of one. Whether they did is measured, out of fold.
 
-Letters: B pairs of subject and origin, D days of origins, H horizons, Q quantile levels.
+Letters: B pairs of subject and origin, H horizons, Q quantile levels.
 """
 
 from __future__ import annotations
@@ -15,14 +15,12 @@ from copy import deepcopy
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from contracts.bundle import FORECASTS, WEIGHTS, Joined
 from contracts.forecast import MEDIAN, QUANTILE_LEVELS
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.readings import covering_both
-from inference.widening import ByPeople, variance_of
 from training.fitting.network_fit import forward
 from training.models.layers.network import Network
 from training.scores import mean_crps
@@ -30,10 +28,6 @@ from training.scores import mean_crps
 ACCEPTED_LOSS = 0.01
 """Share by which the CRPS of one network may be above that of the mean of forecasts: two trainings
 with other seeds differ by as much on 165 people."""
-
-LARGEST_FACTOR = 4.0
-"""By which the share by people may differ between the first and the last origin: it was up to 2 in
-SIMULATED cohorts, and those of few people tell it badly (docs/benchmarks.md)."""
 
 
 def join(members: Sequence[Network], joined: Joined) -> tuple[Network, ...]:
@@ -125,54 +119,3 @@ def jackknife_variance(estimate_GN: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     groups = len(estimate_GN)
     return np.asarray((groups - 1) * groups / (groups + 1) * estimate_GN.var(axis=0))
-
-
-def learn_by_people(
-    variance_BH: NDArray[np.float64],
-    quantiles_BHQ: NDArray[np.float64],
-    given_BH: NDArray[np.bool_],
-    day_B: NDArray[np.int64],
-) -> ByPeople:
-    """Learn which share of the variance of a forecast is that of its median by people.
-
-    The share on day d is s_h exp(b d): a number for each horizon and a pace for all of them, as a
-    few people can't tell what holds of one horizon on one day. At each horizon the shares give back
-    the variance that was measured on all days together; over all horizons they also give back its
-    mean day, which decides b (the score equations of a Poisson regression with a log link).
-
-    Parameters
-    ----------
-    variance_BH
-        Of each median, if other people had been learned from; score points squared.
-    quantiles_BHQ
-        The calibrated forecasts.
-    given_BH
-        Which of them are given; a horizon without any has a share of 0.
-    day_B
-        Days from enrolment to each origin.
-    """
-    days_D = np.unique(day_B)
-    of_day_DB = day_B == days_D[:, None]
-    by_people_DH = of_day_DB @ np.where(given_BH, variance_BH, 0)
-    all_DH = of_day_DB @ np.where(given_BH, variance_of(quantiles_BHQ), 0)
-    later_D1 = (days_D - days_D[0])[:, None].astype(np.float64)
-
-    def shares(pace: float) -> NDArray[np.float64]:
-        factor_D1 = np.exp(pace * later_D1)
-        known_H = (all_H := (factor_D1 * all_DH).sum(axis=0)) > 0
-        by_people_H = by_people_DH.sum(axis=0)
-        share_H = np.divide(by_people_H, all_H, out=np.zeros_like(all_H), where=known_H)
-        return np.asarray(share_H * factor_D1)
-
-    def too_early(pace: float) -> float:
-        """Return how much later the measured variance lies than that of the shares: falling."""
-        return float((later_D1 * (by_people_DH - shares(pace) * all_DH)).sum())
-
-    steepest = float(np.log(LARGEST_FACTOR)) / max(float(later_D1[-1, 0]), 1.0)
-    if too_early(-steepest) <= 0:
-        pace = 0.0 if too_early(steepest) >= 0 else -steepest
-    elif too_early(steepest) >= 0:
-        pace = steepest
-    else:
-        pace = float(brentq(too_early, -steepest, steepest))
-    return ByPeople(days_D=days_D, share_DH=shares(pace).clip(0, 1))

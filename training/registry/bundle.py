@@ -25,7 +25,6 @@ from inference.out_of_distribution import fit_reference
 from inference.people_at_times import PeopleAtTimes
 from inference.twin.courses import learn_courses_seen
 from inference.twin.support import learn_doses_seen
-from inference.widening import ByPeople
 from training.models.layers.input_columns import modalities_of
 from training.models.layers.network import Ensemble
 from training.registry.onnx_export import export_graphs
@@ -62,7 +61,7 @@ def write_bundle(
     card: str,
     records: SequenceBatch | None = None,
     codes: Additions = NOTHING,
-    by_people: ByPeople | None = None,
+    by_people_H: NDArray[np.float64] | None = None,
 ) -> Manifest:
     """Write a bundle into an empty folder and check that its graphs agree with the network.
 
@@ -77,7 +76,7 @@ def write_bundle(
         of the sample.
     codes
         What those codes mean that the model is about and rehabcast does not ship.
-    by_people
+    by_people_H
         As of the cross-fit; None where it was not measured.
 
     Raises
@@ -104,9 +103,8 @@ def write_bundle(
     if (doses := learn_doses_seen(sample if records is None else records, task)) is not None:
         arrays[names.DOSES_SEEN] = doses.count_KDSE
         arrays[names.DOSES_SEEN_FROM] = np.array([doses.first_place])
-    if by_people is not None:
-        arrays[names.BY_PEOPLE] = by_people.share_DH
-        arrays[names.BY_PEOPLE_DAYS] = by_people.days_D
+    if by_people_H is not None:
+        arrays[names.BY_PEOPLE] = by_people_H
     if (courses := learn_courses_seen(sample if records is None else records, task)) is not None:
         arrays[names.COURSES_SEEN] = courses.count_WDSE
         arrays[names.COURSES_SEEN_FROM] = np.array([courses.first_place])

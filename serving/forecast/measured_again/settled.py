@@ -17,12 +17,7 @@ from serving.settled import NextMeasurement, Uncertainty
 
 
 def uncertainty(
-    bundle: Bundle,
-    again: NextMeasurement,
-    quantiles_HQ: NDArray[np.float64],
-    *,
-    horizon: int,
-    day: int,
+    bundle: Bundle, again: NextMeasurement, quantiles_HQ: NDArray[np.float64], horizon: int
 ) -> Uncertainty:
     """Tell apart what one more score, and what more people to learn from, would settle.
 
@@ -32,25 +27,16 @@ def uncertainty(
         What one more score is worth at this horizon.
     quantiles_HQ
         The calibrated forecast.
-    day
-        Its origin, days since enrolment.
     """
-    shares = bundle.by_people
+    share = None if bundle.by_people_H is None else float(bundle.by_people_H[horizon])
     width = float(quantiles_HQ[horizon, UPPER_80] - quantiles_HQ[horizon, LOWER_80])
     then = again.expected_width_80
     return Uncertainty(
         horizon_weeks=bundle.task.horizons[horizon].weeks,
         width_80=width,
         by_measuring_again=again.narrower_by,
-        by_more_people=(
-            None if shares is None else width - width_of_many(width, shares.on(day, horizon))
-        ),
-        # What stays open is of a forecast that is made once it was measured again.
-        stays_open=(
-            None
-            if shares is None or then is None
-            else width_of_many(then, shares.on(day + again.days, horizon))
-        ),
+        by_more_people=None if share is None else width - width_of_many(width, share),
+        stays_open=None if share is None or then is None else width_of_many(then, share),
     )
 
 

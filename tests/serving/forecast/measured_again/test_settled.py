@@ -9,7 +9,6 @@ import pytest
 
 from contracts.observation import Observation
 from contracts.task import Task
-from inference.widening import ByPeople
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.measured_again.settled import sentences
 from serving.forecast.question import Question
@@ -20,22 +19,15 @@ from serving.settled import NextMeasurement, Uncertainty
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-def answer(served: ServedModel, share: float | None, later: float | None = None) -> ForecastAnswer:
-    """The forecast of a model in which more people would settle this share of the variance.
-
-    Once it was measured again, `later` of it.
-    """
+def answer(served: ServedModel, share: float | None) -> ForecastAnswer:
+    """The forecast of a model in which more people would settle this share of the variance."""
     score = {"code": "REHABCAST//FUGL_MEYER_UE", "day_since_onset": 10, "value": 20.0}
     asked = Question(
         subject="P-1", enrolment_day=10, observations=msgspec.convert([score], list[Observation]),
         explain=False, next_measurement=True,
     )  # fmt: skip
-    by_people = None
-    if share is not None:
-        share_D = np.array([share, share if later is None else later])
-        share_DH = np.repeat(share_D[:, None], len(served.bundle.task.horizons), axis=1)
-        by_people = ByPeople(days_D=np.array([0, 14]), share_DH=share_DH)
-    model = replace(served, bundle=replace(served.bundle, by_people=by_people))
+    share_H = None if share is None else np.full(len(served.bundle.task.horizons), share)
+    model = replace(served, bundle=replace(served.bundle, by_people_H=share_H))
     return respond(asked, model, now=NOW)
 
 
@@ -51,16 +43,6 @@ def test_the_parts_are_of_the_range_that_is_shown(served: ServedModel) -> None:
     # A variance smaller by 0.36 is a range of 0.8 of the width.
     assert fact.by_more_people == pytest.approx(0.2 * fact.width_80)
     assert fact.stays_open == pytest.approx(0.8 * again.expected_width_80)
-
-
-def test_what_stays_open_is_of_the_day_of_the_next_measurement(served: ServedModel) -> None:
-    given = answer(served, 0.36, later=0.19)
-    fact, again = given.uncertainty, given.next_measurement
-    assert fact is not None
-    assert again is not None
-    assert again.expected_width_80 is not None
-    assert fact.by_more_people == pytest.approx(0.2 * fact.width_80)
-    assert fact.stays_open == pytest.approx(0.9 * again.expected_width_80)
 
 
 def test_nothing_that_is_told_apart_changes_the_forecast(served: ServedModel) -> None:
@@ -80,11 +62,10 @@ def test_a_model_that_did_not_measure_it_says_so_and_claims_nothing(served: Serv
 def test_a_trained_model_has_measured_it_at_every_horizon_that_it_forecasts(
     served: ServedModel,
 ) -> None:
-    by_people = served.bundle.by_people
-    assert by_people is not None
-    assert by_people.days_D.tolist() == sorted(served.bundle.task.origins_days)
-    share_DH = by_people.share_DH[:, served.bundle.calibration.seen.served_H]
-    assert ((share_DH > 0) & (share_DH < 1)).all()
+    share_H = served.bundle.by_people_H
+    assert share_H is not None
+    given_H = served.bundle.calibration.seen.served_H
+    assert ((share_H[given_H] > 0) & (share_H[given_H] < 1)).all()
 
 
 @pytest.mark.parametrize(
