@@ -82,7 +82,7 @@ def factor_of_day(train: SequenceBatch, fitted: CrossFit, day: int) -> Array:
 def _all_of_day(train: SequenceBatch, fitted: CrossFit, day: int) -> Array:
     """Return the variance of one day's forecasts, summed over people, (H,)."""
     given_BH = fitted.out_of_fold_given_BH & (train.origin_day_B == day)[:, None]
-    return np.where(given_BH, _variance(fitted.out_of_fold_BHQ), 0).sum(axis=0)
+    return np.asarray(np.where(given_BH, _variance(fitted.out_of_fold_BHQ), 0).sum(axis=0))
 
 
 def _variance(quantiles_XQ: Array) -> Array:
@@ -164,7 +164,7 @@ def ahead(task: Task, day: int) -> list[int]:
 def said(rule: Rule, learned: Learned, quantiles_CBHQ: Array, day: int) -> Array:
     """Return the variance of a median by people as each cohort's model says it, (C, H)."""
     share_CH = np.stack([rule(train, own, day) for train, own in learned])
-    return share_CH * _variance(quantiles_CBHQ).mean(axis=1)
+    return np.asarray(share_CH * _variance(quantiles_CBHQ).mean(axis=1))
 
 
 def came(quantiles_CBHQ: Array) -> Array:
@@ -200,7 +200,8 @@ def main() -> None:
     largest = max(size * number for size, number in cohorts.items())
     events, _ = simulate(subjects=JUDGED + largest, seed=SEED)
     batch = training_sequences(events, task)
-    rows, rules = [], []
+    rows: list[dict[str, object]] = []
+    rules: list[dict[str, object]] = []
     for size in sizes:
         config = TrainingConfig(folds=options.folds)
         learned = models(size, cohorts[size], batch, task, config)
