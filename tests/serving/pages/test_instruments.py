@@ -9,17 +9,22 @@ from typing import Any
 from uuid import uuid4
 
 import hypothesis.strategies as st
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from contracts.errors import PromotionRefused
 from serving.faults import Fault
 from serving.forecast.audit_status import ServedModel
+from serving.forecast.measured_again.facts import in_words
 from serving.http.middleware import RequestMiddleware
 from serving.http.runtime import Runtime
 from serving.http.shutdown import Shutdown
 from serving.pages.mounted import Pages
+from serving.pages.rendering import Say
 from serving.pages.table import PAGES
+from serving.pages.words import worth_in_words
+from serving.settled import NextMeasurement
 from serving.state.champion import Snapshot
 from serving.state.champions import Champions
 from tests.serving.pages.conftest import ARM, STEPS, Browser, Fixed
@@ -199,3 +204,34 @@ def test_a_service_of_one_model_has_nothing_beside(browser: Browser, a_course: A
     browser.sign_in("clinician")
     browser.add("P-1", *a_course, day=6)
     assert BESIDE not in browser.open(P)
+
+
+def test_what_the_next_score_of_each_instrument_is_worth_is_what_its_answer_says(
+    walker: Browser, runtime: Runtime, two: dict[str, Fixed]
+) -> None:
+    assert "would narrow the range?" in text_of(walker.open(P))
+    assert all(each["next_measurement"] is None for each in on_record(runtime))
+    said = text_of(walker.open(f"{P}?worth=1"))
+    answers = [each for each in on_record(runtime) if each["next_measurement"]]
+    assert {each["instrument_code"] for each in answers} == {ARM, SPEED}
+    targets = {
+        each.current.served.bundle.task.target.code: each.current.served.bundle.task.target
+        for each in two.values()
+    }
+    for each in answers:
+        target = targets[each["instrument_code"]]
+        fact = msgspec.convert(each["next_measurement"], NextMeasurement)
+        assert said.count(worth_in_words(fact, target, Say("en"))) == 1
+        # The answer's own sentence of the same fact does not stand beside it.
+        assert in_words(fact, target.code, target.step) not in said
+    assert "It is a guide" in said
+
+
+def test_of_an_instrument_without_a_forecast_nobody_says_what_a_score_is_worth(
+    both_in_service: Browser, a_course: Any
+) -> None:
+    both_in_service.add("P-1", *a_course, day=6)
+    worth = text_of(both_in_service.open(f"{P}?worth=1")).partition("stands first")[2]
+    _, arm, rest = worth.partition("Measured again in 14 days")
+    assert arm
+    assert "Nobody can say: there is no forecast that a score could narrow." in rest
