@@ -103,7 +103,8 @@ def family_sheet(visit: Visit) -> Answer:
     today, _ = today_and_alerts(visit)
     answer = _forecast(visit, snapshot, None, False, (enrolment, record), today)
     facts: dict[str, Any] = {
-        "subject": subject, "answer": answer, "unmeasured": is_unmeasured(answer, snapshot)
+        "subject": subject, "answer": answer, "unmeasured": is_unmeasured(answer, snapshot),
+        "task": snapshot.served.bundle.task.name,
     }  # fmt: skip
     if answer.status == "forecast":
         horizon = _explained(answer)

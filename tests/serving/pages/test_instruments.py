@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 import hypothesis.strategies as st
@@ -235,3 +237,22 @@ def test_of_an_instrument_without_a_forecast_nobody_says_what_a_score_is_worth(
     _, arm, rest = worth.partition("Measured again in 14 days")
     assert arm
     assert "Nobody can say: there is no forecast that a score could narrow." in rest
+
+
+def test_whoever_works_on_one_instrument_stays_with_it(walker: Browser) -> None:
+    """The family's sheet, another language, a form sent: none leads to the other's numbers."""
+    walking = f"{P}?task={WALKING}"
+    page = walker.open(walking)
+    assert f'href="{P}/family?task={WALKING}"' in page
+    assert f'href="{walking}"' in walker.open(f"{P}/family?task={WALKING}")
+    (urdu,) = re.findall(r'href="(/pages/language/ur[^"]*)"', page)
+    assert walker.http.get(urdu).headers["location"] == walking
+    (forecast,) = re.findall(r'name="forecast" value="([^"]*)"', page)
+    answer = {"forecast": forecast, "task": WALKING, "outcome": "accepted", "reason": ""}
+    score = {"code": SPEED, "value": "0.7", "day": "40", "today": "70"}
+    for path, form in ((f"{P}/feedback", answer), (f"{P}/score", score)):
+        sent = walker.send(path, form, on=walking, follow=False)
+        assert sent.status_code == 303, sent.text
+        assert f"task={WALKING}" in sent.headers["location"]
+    walker.http.cookies.clear()
+    assert unquote(walker.http.get(walking).headers["location"]).endswith(f"back={walking}")
