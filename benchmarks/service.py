@@ -154,9 +154,11 @@ def processor_milliseconds(action: Callable[[], Any], repeats: int = REPEATS) ->
     return 1000 * (time.process_time() - started) / repeats
 
 
-def make_bundle(architecture: Architecture, batch: SequenceBatch, folder: Path, task: Task) -> Path:
+def make_bundle(
+    architecture: Architecture, batch: SequenceBatch, folder: Path, task: Task, folds: int = 5
+) -> Path:
     """Train a network for one epoch and write its bundle."""
-    config = TrainingConfig(architecture=architecture, max_epochs=1)
+    config = TrainingConfig(architecture=architecture, max_epochs=1, folds=folds)
     fitted = crossfit(batch, task, config, folder=folder / "folds")
     lineage = TrainingProvenance(
         family=architecture, cohort_name="SIMULATED", simulated=True, seed=0, subjects=SUBJECTS,

@@ -166,7 +166,7 @@ class Pages:
     def _answer(self, page: Page, visit: Visit, scope: Scope, body: bytes) -> Answer:
         if page.method == "GET":
             if page.roles and visit.session is None:
-                return go(f"{HOME}/sign-in?back={quote(visit.path)}")
+                return go(f"{HOME}/sign-in?back={quote(visit.address)}")
             _require_role(page, visit)
             return page.answer(visit)
         forms.require_own_site(scope["headers"])

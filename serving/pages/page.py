@@ -124,6 +124,12 @@ class Visit:
         return Caller(who.name, scopes_of_roles(who.roles), who.tenant)
 
     @property
+    def address(self) -> str:
+        """Path of the page, with the instrument that is open."""
+        task = self.query.get("task", "")
+        return f"{self.path}?task={task}" if task else self.path
+
+    @property
     def subject(self) -> str:
         """The patient in the path.
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from contracts.errors import ForecastRefused
 from contracts.observation import Observation
+from contracts.task import Target
 from serving.forecast.behind import milestone_sentences
+from serving.forecast.measured_again.facts import in_words
 from serving.forecast.question import is_measured
 from serving.formats.formatting import formatted_change, formatted_score
 from serving.http.alerts.handlers import answer_subject_alerts
@@ -29,6 +31,7 @@ from serving.pages.words import (
     milestone_meaning,
     number,
     reason_name,
+    worth_in_words,
 )
 from serving.schemas import ForecastAnswer, ForecastRequest, HorizonForecast
 from serving.state.champion import Snapshot
@@ -63,7 +66,7 @@ def patient(visit: Visit) -> Answer:
     if measured and (asked := own_prediction.ask(visit, snapshot, scores, day, made)) is not None:
         return asked
     answer = _forecast(visit, snapshot, week, worth, (enrolment, record), today)
-    beside = _beside(visit, snapshot, (enrolment, record), today)
+    beside = _beside(visit, snapshot, worth, (enrolment, record), today)
     given = [answer, *(a for each in beside if (a := each["answer"]))]
     reply = replace(reply_of(answer, answer), answered=given)
     everything = "all" in visit.query
@@ -77,7 +80,8 @@ def patient(visit: Visit) -> Answer:
         "series": [drawn(each) for each in (series if everything else series[:MOST_SERIES])],
         "more_series": 0 if everything else max(0, len(series) - MOST_SERIES),
         "tasks": [s.served.bundle.task.name for s in visit.runtime.champions.current],
-        "task": snapshot.served.bundle.task.name, "worth": worth, "beside": beside,
+        "task": snapshot.served.bundle.task.name, "beside": beside,
+        "worth": _worth(visit, answer, beside) if worth else None,
         "absent": list(visit.runtime.champions.absent),
         "score_fields": score_fields(visit),
         "correction_fields": correction_fields(visit, (enrolment, record)),
@@ -86,7 +90,7 @@ def patient(visit: Visit) -> Answer:
         "number": number, "score": lambda value: formatted_score(answer, value),
     }  # fmt: skip
     if answer.status == "forecast":
-        facts |= _forecast_facts(answer, scores, visit)
+        facts |= _forecast_facts(answer, scores, visit, snapshot.served.bundle.task.target)
         facts["meaning"] = meanings_of(snapshot, visit)
     return Answer(template="patient.html", facts=facts, reply=reply)
 
@@ -99,7 +103,8 @@ def family_sheet(visit: Visit) -> Answer:
     today, _ = today_and_alerts(visit)
     answer = _forecast(visit, snapshot, None, False, (enrolment, record), today)
     facts: dict[str, Any] = {
-        "subject": subject, "answer": answer, "unmeasured": is_unmeasured(answer, snapshot)
+        "subject": subject, "answer": answer, "unmeasured": is_unmeasured(answer, snapshot),
+        "task": snapshot.served.bundle.task.name,
     }  # fmt: skip
     if answer.status == "forecast":
         horizon = _explained(answer)
@@ -126,8 +131,9 @@ def snapshot_for(visit: Visit, record: Sequence[Observation], asked: str) -> Sna
 
 
 def _beside(
-    visit: Visit, shown: Snapshot, record: tuple[int, Sequence[Observation]], today: int | None
-) -> list[dict[str, Any]]:
+    visit: Visit, shown: Snapshot, worth: bool, record: tuple[int, Sequence[Observation]],
+    today: int | None,
+) -> list[dict[str, Any]]:  # fmt: skip
     """Return what each other model in service says of today; None until a prediction is made."""
     cards = []
     for snapshot in visit.runtime.champions.current:
@@ -144,7 +150,7 @@ def _beside(
         if is_measured(task, record[1]) and own_prediction.is_due(visit, snapshot, day, made):
             continue
         answer = card["answer"] = _forecast(
-            visit, snapshot, None, False, record, today, explain=False
+            visit, snapshot, None, worth, record, today, explain=False
         )
         card["unmeasured"] = is_unmeasured(answer, snapshot)
         if answer.status == "forecast":
@@ -154,6 +160,29 @@ def _beside(
             card |= {"chart": fan(answer, scores), "horizon": horizon}
             card["score"] = partial(formatted_score, answer)
     return cards
+
+
+def _worth(
+    visit: Visit, answer: ForecastAnswer, beside: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return what one more score of each instrument is worth: what narrows its range most, first.
+
+    Points of two instruments cannot be compared, so it is the share of the range that goes.
+    """
+    current = [each.served.bundle.task for each in visit.runtime.champions.current]
+    targets = {task.name: task.target for task in current}
+    found = []
+    for each in (answer, *(card["answer"] for card in beside)):
+        if each is None or each.model.task not in targets:
+            continue
+        fact, target = each.next_measurement, targets[each.model.task]
+        share = (fact.narrower_by or 0) / fact.width_80 if fact and fact.width_80 else 0.0
+        found.append({
+            "task": each.model.task, "instrument": code_name(target.code), "share": share,
+            "words": worth_in_words(fact, target, visit.say) if fact else "",
+            "why": fact.why_not_known if fact else "",
+        })  # fmt: skip
+    return sorted(found, key=lambda row: -row["share"])
 
 
 def _forecast(
@@ -185,7 +214,7 @@ def is_unmeasured(answer: ForecastAnswer, snapshot: Snapshot) -> bool:
 
 
 def _forecast_facts(
-    answer: ForecastAnswer, scores: Sequence[tuple[int, float]], visit: Visit
+    answer: ForecastAnswer, scores: Sequence[tuple[int, float]], visit: Visit, target: Target
 ) -> dict[str, Any]:
     horizon = _explained(answer)
     return {
@@ -194,7 +223,7 @@ def _forecast_facts(
         "all_chances": [
             (each, chances_of(each, answer, visit)) for each in answer.horizons
         ],
-        "reasons": reasons_of(answer, visit), "said": _said(answer),
+        "reasons": reasons_of(answer, visit), "said": _said(answer, target),
         "change": lambda points: formatted_change(answer, points),
     }  # fmt: skip
 
@@ -245,14 +274,16 @@ def reasons_of(answer: ForecastAnswer, visit: Visit) -> list[dict[str, Any]]:
     ]
 
 
-def _said(answer: ForecastAnswer) -> list[str]:
-    """Return what the answer says in words, without the chances: the page shows those itself."""
-    chances = {
+def _said(answer: ForecastAnswer, target: Target) -> list[str]:
+    """Return what the answer says in words, without what the page shows itself."""
+    shown = {
         sentence
         for horizon in answer.horizons
         for sentence in milestone_sentences(horizon, answer.milestones_reached)
     }
-    return [line for line in answer.in_words if line not in chances]
+    if answer.next_measurement is not None:
+        shown.add(in_words(answer.next_measurement, target.code, target.step))
+    return [line for line in answer.in_words if line not in shown]
 
 
 def today_and_alerts(visit: Visit) -> tuple[int | None, list[AlertRow]]:

@@ -76,7 +76,7 @@ def record_score(visit: Visit) -> Answer:
             ObservationsRequest(subject=visit.subject, observations=observations, today=today)
         )
     )
-    return _back(visit, "recorded")
+    return _back(visit, "recorded", code)
 
 
 def correction_fields(
@@ -128,13 +128,14 @@ def correct_score(visit: Visit) -> Answer:
             )
         )
     )
-    return _back(visit, "corrected")
+    return _back(visit, "corrected", code)
 
 
 def feedback_fields(visit: Visit) -> list[Field]:
     """Return the fields that say what a clinician makes of a forecast."""
     return [
         Field(name="forecast", kind="hidden", longest=32),
+        Field(name="task", kind="hidden", optional=True),
         Field(name="outcome", label=later("What do you make of it?"), kind="choice",
               choices=[(value, visit.say(label)) for value, label in OUTCOMES]),
         Field(name="reason", label=later("Why (needed unless you agree)"), kind="long",
@@ -154,7 +155,7 @@ def give_feedback(visit: Visit) -> Answer:
         FeedbackRequest,
     )  # fmt: skip
     handlers.feedback(visit.call(request))
-    return _back(visit, "feedback")
+    return _back(visit, "feedback", visit.form["task"])
 
 
 def alert_fields(visit: Visit) -> list[Field]:
@@ -287,5 +288,9 @@ def _facts(visit: Visit) -> list[Code]:
     ]
 
 
-def _back(visit: Visit, done: str) -> Answer:
-    return go(f"{HOME}/patients/{visit.subject}?done={done}")
+def _back(visit: Visit, done: str, of: str = "") -> Answer:
+    """Go back to the instrument that it was about: its task, or its code, if that is in service."""
+    tasks = [each.served.bundle.task for each in visit.runtime.champions.current]
+    name = next((task.name for task in tasks if of in {task.name, task.target.code}), "")
+    open_task = f"&task={name}" if name else ""
+    return go(f"{HOME}/patients/{visit.subject}?done={done}{open_task}")

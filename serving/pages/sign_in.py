@@ -22,7 +22,7 @@ from serving.pages.page import HOME, Answer, Field, Page, Visit, go
 from serving.pages.rendering import LANGUAGES, later
 from serving.state.people import sessions
 
-OWN_PAGE = re.compile(rf"{HOME}(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
+OWN_PAGE = re.compile(rf"{HOME}(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*(\?task=[A-Za-z0-9_.-]+)?")
 DONE = f"{HOME}/sign-in/done"
 BEGUN_SECONDS = 600
 EVERY_ROLE = frozenset(Role)

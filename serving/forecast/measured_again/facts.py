@@ -44,18 +44,29 @@ def in_words(fact: NextMeasurement, code: str, step: float) -> str:
     step
         Distance between neighbouring scores; 0 where any number can be one.
     """
-    now, then, less = fact.width_80, fact.expected_width_80, fact.narrower_by
-    if now is None or then is None or less is None:
+    points = shown_points(fact, step)
+    if points is None:
         days, why = fact.days, fact.why_not_known
         return f"Nobody can say what measuring again in {days} days would tell: {why}."
     start = f"Measured again in {fact.days} days, the 80 % range for week {fact.horizon_weeks}"
-    now, then, less = (rounded(points, step) for points in (now, then, less))
+    now, then, less = points
     if less <= 0:
         return f"{start} would be no narrower on average ({now:g} wide now)."
     return (
         f"{start} would be about {amount_in_words(code, less)} narrower on average"
         f" ({then:g} wide instead of {now:g})."
     )
+
+
+def shown_points(fact: NextMeasurement, step: float) -> tuple[float, float, float] | None:
+    """Return the width now, with the score, and their difference, as a reader can subtract them.
+
+    Each rounded by itself, 24.4 and 18.6 would be 24 and 19 wide and 6 apart.
+    """
+    if fact.width_80 is None or fact.narrower_by is None:
+        return None
+    now, less = rounded(fact.width_80, step), rounded(fact.narrower_by, step)
+    return now, now - less, less
 
 
 def rounded(points: float, step: float) -> float:

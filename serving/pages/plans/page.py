@@ -81,6 +81,7 @@ def dose_fields(_: Visit) -> list[Field]:
     """Return the fields of a decision about next week's dose."""
     return [
         Field(name="forecast", kind="hidden", longest=32),
+        Field(name="task", kind="hidden", optional=True),
         Field(name="decision", label=later("What do you decide?"), kind="choice",
               choices=DECISIONS),
         Field(name="hours", label=later("Hours a week instead (only if you change it)"),
@@ -114,7 +115,7 @@ def decide_dose(visit: Visit) -> Answer:
         FeedbackRequest,
     )
     handlers.feedback(visit.call(request))
-    return go(f"{HOME}/patients/{visit.subject}/whatif?done=dose")
+    return go(f"{HOME}/patients/{visit.subject}/whatif?done=dose&task={typed['task']}")
 
 
 def _shown(visit: Visit, task: str, **asked: Any) -> Answer:

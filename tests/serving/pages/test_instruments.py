@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 import hypothesis.strategies as st
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from contracts.errors import PromotionRefused
 from serving.faults import Fault
 from serving.forecast.audit_status import ServedModel
+from serving.forecast.measured_again.facts import in_words
 from serving.http.middleware import RequestMiddleware
 from serving.http.runtime import Runtime
 from serving.http.shutdown import Shutdown
 from serving.pages.mounted import Pages
+from serving.pages.rendering import Say
 from serving.pages.table import PAGES
+from serving.pages.words import worth_in_words
+from serving.settled import NextMeasurement
 from serving.state.champion import Snapshot
 from serving.state.champions import Champions
 from tests.serving.pages.conftest import ARM, STEPS, Browser, Fixed
@@ -203,3 +210,53 @@ def test_a_service_of_one_model_has_nothing_beside(browser: Browser, a_course: A
     browser.sign_in("clinician")
     browser.add("P-1", *a_course, day=6)
     assert BESIDE not in browser.open(P)
+
+
+def test_what_the_next_score_of_each_instrument_is_worth_is_what_its_answer_says(
+    walker: Browser, runtime: Runtime, two: dict[str, Fixed]
+) -> None:
+    assert "would narrow the range?" in text_of(walker.open(P))
+    assert all(each["next_measurement"] is None for each in on_record(runtime))
+    said = text_of(walker.open(f"{P}?worth=1"))
+    answers = [each for each in on_record(runtime) if each["next_measurement"]]
+    assert {each["instrument_code"] for each in answers} == {ARM, SPEED}
+    targets = {
+        each.current.served.bundle.task.target.code: each.current.served.bundle.task.target
+        for each in two.values()
+    }
+    for each in answers:
+        target = targets[each["instrument_code"]]
+        fact = msgspec.convert(each["next_measurement"], NextMeasurement)
+        assert said.count(worth_in_words(fact, target, Say("en"))) == 1
+        # The answer's own sentence of the same fact does not stand beside it.
+        assert in_words(fact, target.code, target.step) not in said
+    assert "It is a guide" in said
+
+
+def test_of_an_instrument_without_a_forecast_nobody_says_what_a_score_is_worth(
+    both_in_service: Browser, a_course: Any
+) -> None:
+    both_in_service.add("P-1", *a_course, day=6)
+    worth = text_of(both_in_service.open(f"{P}?worth=1")).partition("stands first")[2]
+    _, arm, rest = worth.partition("Measured again in 14 days")
+    assert arm
+    assert "Nobody can say: there is no forecast that a score could narrow." in rest
+
+
+def test_whoever_works_on_one_instrument_stays_with_it(walker: Browser) -> None:
+    """The family's sheet, another language, a form sent: none leads to the other's numbers."""
+    walking = f"{P}?task={WALKING}"
+    page = walker.open(walking)
+    assert f'href="{P}/family?task={WALKING}"' in page
+    assert f'href="{walking}"' in walker.open(f"{P}/family?task={WALKING}")
+    (urdu,) = re.findall(r'href="(/pages/language/ur[^"]*)"', page)
+    assert walker.http.get(urdu).headers["location"] == walking
+    (forecast,) = re.findall(r'name="forecast" value="([^"]*)"', page)
+    answer = {"forecast": forecast, "task": WALKING, "outcome": "accepted", "reason": ""}
+    score = {"code": SPEED, "value": "0.7", "day": "40", "today": "70"}
+    for path, form in ((f"{P}/feedback", answer), (f"{P}/score", score)):
+        sent = walker.send(path, form, on=walking, follow=False)
+        assert sent.status_code == 303, sent.text
+        assert f"task={WALKING}" in sent.headers["location"]
+    walker.http.cookies.clear()
+    assert unquote(walker.http.get(walking).headers["location"]).endswith(f"back={walking}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +11,13 @@ from hypothesis import strategies as st
 from contracts.errors import ForecastRefused
 from contracts.naming.worded import Worded
 from contracts.task import Milestone
+from serving.forecast.measured_again.facts import in_words
 from serving.pages.rendering import Say
-from serving.pages.words import chance, milestone_meaning
+from serving.pages.words import chance, milestone_meaning, worth_in_words
+from serving.settled import NextMeasurement
+from training.task import read_task
+
+TASKS = Path(__file__).parents[3] / "tasks"
 
 SHARES = st.floats(0, 1)
 
@@ -66,3 +72,26 @@ def test_a_refusal_is_said_in_the_language_with_what_stands_in_its_places() -> N
 def test_what_somebody_wrote_stays_as_it_is(label: str) -> None:
     said = Say("ur").translated(Worded("“%(what)s” is empty", what=label))[0]
     assert label in said
+
+
+@given(
+    now=st.floats(0.1, 60),
+    then=st.floats(0.1, 60),
+    task=st.sampled_from(["stroke-upper-limb", "stroke-gait-speed"]),
+)
+def test_the_worth_of_a_score_has_the_numbers_of_the_answers_own_words(
+    now: float, then: float, task: str
+) -> None:
+    target = read_task(TASKS / f"{task}.toml").target
+    fact = NextMeasurement(
+        days=14, horizon_weeks=12, width_80=now, expected_width_80=then, narrower_by=now - then
+    )
+    page, own = (
+        sorted(re.findall(r"\d+(?:\.\d+)?(?:e-\d+)?", words))
+        for words in (
+            worth_in_words(fact, target, Say("en")), in_words(fact, target.code, target.step)
+        )
+    )  # fmt: skip
+    # The answer's own sentence says of which range it is: 80 %.
+    own.remove("80")
+    assert page == own
