@@ -163,25 +163,24 @@ def _cell(text: str) -> str:
 def _performance(table: pd.DataFrame) -> str:
     scored = table.assign(**losses(table))
     by_model = scored.groupby([columns.HORIZON, columns.MODEL])
-    people = by_model[columns.SUBJECT].nunique()
-    means = by_model[["mae", "crps", "coverage_80"]].mean()
     # What is held back tells nothing, not even by the decimals of the others.
-    told = means[~people.map(is_few)]
-    decimals = decimals_of(told[["mae", "crps"]].to_numpy().ravel())
+    held_back = by_model[columns.SUBJECT].nunique().map(is_few)
+    told = by_model[["mae", "crps"]].mean()[~held_back]
+    decimals = decimals_of(told.to_numpy().ravel())
     lines = [
         "| weeks | model | people | mean absolute error | CRPS | 80 % coverage |",
         "|---|---|---|---|---|---|",
     ]
-    for (day, model), row in means.iterrows():
+    for (day, model), rows in by_model:
         name = "**this model**" if model == CANDIDATE else model
-        number = int(people[day, model])
+        people = rows[columns.SUBJECT].nunique()
         figures = (
             "| | |"
-            if is_few(number)
-            else f"{row['mae']:.{decimals}f} | {row['crps']:.{decimals}f}"
-            f" | {row['coverage_80']:.0%} |"
+            if is_few(people)
+            else f"{rows['mae'].mean():.{decimals}f} | {rows['crps'].mean():.{decimals}f}"
+            f" | {rows['coverage_80'].mean():.0%} |"
         )
-        lines.append(f"| {int(str(day)) // 7} | {name} | {_people(number)} | {figures}")
+        lines.append(f"| {int(str(day)) // 7} | {name} | {_people(people)} | {figures}")
     return "\n".join(lines)
 
 

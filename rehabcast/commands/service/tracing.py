@@ -60,7 +60,12 @@ def trace(
     ],
     share: Annotated[
         float | None,
-        typer.Option(min=0.1, max=1.0, help="Chance of each of the lost; 0.3 the first time."),
+        typer.Option(
+            min=0.1,
+            max=1.0,
+            help="Chance with which each of the lost is drawn, from 0.1 to 1: fixed by the first"
+            " call (0.3 without it), to be left out later.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
