@@ -95,7 +95,7 @@ def require_sizes(ctx: typer.Context) -> None:
         for number in given if isinstance(given, list | tuple) else [given]:
             if isinstance(number, int) and abs(number) > LARGEST:
                 raise typer.BadParameter(
-                    f"{number} is more than {LARGEST}", ctx=ctx, param=parameter
+                    f"{number} is more than {LARGEST}", ctx=ctx, param_hint=f"'{parameter.opts[0]}'"
                 )
 
 
