@@ -165,8 +165,8 @@ def _performance(table: pd.DataFrame) -> str:
     by_model = scored.groupby([columns.HORIZON, columns.MODEL])
     # What is held back tells nothing, not even by the decimals of the others.
     held_back = by_model[columns.SUBJECT].nunique().map(is_few)
-    told = by_model[["mae", "crps"]].mean()[~held_back]
-    decimals = decimals_of(told.to_numpy().ravel())
+    shown = by_model[["mae", "crps"]].mean()[~held_back]
+    decimals = decimals_of(shown.to_numpy().ravel())
     lines = [
         "| weeks | model | people | mean absolute error | CRPS | 80 % coverage |",
         "|---|---|---|---|---|---|",

@@ -92,11 +92,6 @@ def test_harm_that_hides_in_loss_is_warned_of_where_who_was_drawn_is_found(
         of_ward = {"actor": "dr", "now": NOW}
         assert put_on_record(store, version, "ward", calls, **of_ward) == len(rows)
         assert handed_out(store, version, "ward", **of_ward)[1] == 0
-        # A second score would be a choice between two of one outcome.
-        second = home.parent / "second.csv"
-        second.write_text(filled(rows[:1], day + 1), "utf-8")
-        with pytest.raises(ContractError, match="row 2: subject is lost no more"):
-            put_on_record(store, version, "ward", second, **of_ward)
         before = look(store, ledger, version, act=False, actor="dr", now=NOW)
         assert (before.tracing.share, before.tracing.warns) == (0.5, False)
         assert before.tracing.people_lost == "none"
