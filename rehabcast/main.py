@@ -48,6 +48,7 @@ with without_collection():
         access,
         backup,
         cds_clients,
+        consent,
         monitor,
         record,
         serve,
@@ -90,6 +91,8 @@ app.command()(serve.forecast)
 app.command()(what_if.whatif)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(people.app, name="people")
+record.app.command()(consent.consent)
+record.app.command()(consent.withdrawn)
 app.add_typer(record.app, name="record")
 app.add_typer(monitor.app, name="monitor")
 app.command()(backup.backup)

@@ -26,6 +26,10 @@ SQLITE_COMPANIONS = ("", "-wal", "-shm", "-journal")
 """Files that SQLite keeps beside a database, with content of it."""
 
 
+NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
+"""What the system says where a file cannot have a second name."""
+
+
 class ReadableByOthers(ContractError):
     """A file that must be private, or its folder, can be read or changed by other users."""
 
@@ -73,14 +77,32 @@ def written_whole(path: Path, *, new: bool = False) -> Iterator[Path]:
         with draft.open("rb") as file:
             os.fsync(file.fileno())
         if new:
-            _created(path)
-        draft.replace(path)
+            _take_free_name(draft, path)
+        else:
+            draft.replace(path)
     except BaseException as error:
         with suppress(OSError):
             draft.unlink()
         if isinstance(error, OSError) and error.filename in {None, str(draft), draft}:
             error.filename = str(path)
         raise
+
+
+def _take_free_name(draft: Path, path: Path) -> None:
+    """Give a draft a name that no file has; killed at any moment, it has it whole or not at all.
+
+    Where a disk has no hard links (FAT, some shares) the name is reserved by an empty file first,
+    which a kill between the two calls leaves there.
+    """
+    try:
+        os.link(draft, path)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        _created(path)
+        draft.replace(path)
+    else:
+        draft.unlink()
 
 
 def _created(path: Path) -> None:

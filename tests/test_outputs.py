@@ -8,6 +8,8 @@ was there before. So every output is written by `stores.private_files.written_wh
 from __future__ import annotations
 
 import ast
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from contracts.digests import PACKAGES
 from contracts.errors import EvidenceMissing
 from stores.private_files import write_private, written_whole
 from tests.conftest import ROOT
+from tests.forked import Forked
 
 WRITES = {"write_text", "write_bytes", "to_parquet", "to_csv", "savefig", "save_file", "touch"}
 """Calls that write to a path, beside `open` for writing and `write_table` of Parquet."""
@@ -162,6 +165,61 @@ def test_a_file_that_came_meanwhile_is_not_replaced(tmp_path: Path) -> None:
         whole.__exit__(None, None, None)
     assert file.read_text() == "theirs"
     assert list(tmp_path.iterdir()) == [file]
+
+
+KILLED_AT = """
+import os, signal, sys
+from pathlib import Path
+from stores.private_files import written_whole
+
+def work(file, number):
+    left = int(number)
+    def hook(event, _):
+        nonlocal left
+        if event in {"open", "os.link", "os.rename", "os.remove"}:
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+    sys.addaudithook(hook)
+    with written_whole(Path(file), new=True) as draft:
+        draft.write_text("whole")
+"""
+
+
+def test_a_new_file_is_whole_or_not_there_wherever_it_is_killed(tmp_path: Path) -> None:
+    """The name was reserved and then replaced: killed between the two, an empty file stayed."""
+    seen = []
+    with Forked(KILLED_AT) as forked:
+        for number in range(20):
+            file = tmp_path / str(number) / "out.txt"
+            file.parent.mkdir()
+            forked.start(file, str(number))
+            code = forked.ended()
+            seen.append(file.read_text() if file.exists() else None)
+            if code == 0:
+                break
+    assert code == 0
+    assert len(seen) > 4
+    assert seen[0] is None
+    assert set(seen) == {None, "whole"}
+
+
+def test_where_a_disk_has_no_links_a_new_file_is_written_and_none_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_link(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", no_link)
+    file = tmp_path / "out.txt"
+    with written_whole(file, new=True) as draft:
+        draft.write_text("whole")
+    whole = written_whole(file.with_name("other.txt"), new=True)
+    whole.__enter__().write_text("ours")
+    file.with_name("other.txt").write_text("theirs")
+    with pytest.raises(FileExistsError, match=r"other\.txt"):
+        whole.__exit__(None, None, None)
+    assert sorted(each.read_text() for each in tmp_path.iterdir()) == ["theirs", "whole"]
 
 
 def test_a_refusal_names_the_file_and_not_its_draft(tmp_path: Path) -> None:

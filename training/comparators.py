@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -37,8 +38,7 @@ class Better:
 
     def __str__(self) -> str:
         chance = "beyond chance" if self.is_beyond_chance else "which may be chance"
-        # Of a speed in m/s, two decimals would show two equal errors and no difference.
-        decimals = decimals_of(self.candidate_crps)
+        decimals = decimals_of((self.crps, self.candidate_crps))
         return (
             f"{self.model} has a lower CRPS out of fold, {self.crps:.{decimals}f} against"
             f" {self.candidate_crps:.{decimals}f} (difference"
@@ -59,9 +59,12 @@ def errors_of_models(table: pd.DataFrame) -> pd.DataFrame:
     return scored.groupby(MODEL)[columns].mean().sort_values("crps")
 
 
-def decimals_of(error: float) -> int:
-    """Return how many decimals errors of a size are shown with."""
-    return 2 if error >= 1 else 4
+def decimals_of(errors: Iterable[float]) -> int:
+    """Return how many decimals errors that stand together are shown with: all the same.
+
+    Of a speed in m/s, two decimals would show two equal errors and no difference.
+    """
+    return 2 if min(errors, default=1.0) >= 1 else 4
 
 
 def better_comparators(table: pd.DataFrame) -> tuple[Better, ...]:

@@ -23,6 +23,9 @@ from inference.people import NONCE_BYTES, token_key
 SEEN_FILE = "data-seen.sealed"
 FORM = b"rehabcast data seen 1"
 
+NONE_IN_SERVICE = "no version of this model is in service"
+"""Reason of a first training: there is nothing that could have changed."""
+
 Seen = dict[str, dict[str, str]]
 """Token of each person: token of each fact and score, prefixed by what it is, with its value's."""
 
@@ -55,8 +58,10 @@ class DataChanges:
     scores_gone: str = ""
 
     def __str__(self) -> str:
+        if self.reason == NONE_IN_SERVICE:
+            return f"{self.reason.capitalize()}: there are no earlier data to compare with."
         if self.reason:
-            return f"The data were compared with those of no version in service: {self.reason}."
+            return f"What changed since the version in service is not known: {self.reason}."
         return (
             f"Since the data of {self.since}: people new: {self.people_new}, corrected:"
             f" {self.people_corrected}, gone: {self.people_gone}; scores new: {self.scores_new},"

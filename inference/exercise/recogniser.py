@@ -168,6 +168,11 @@ class Recogniser:
         head = self.heads[WITH if with_rotation else WITHOUT]
         return head.shown(exercise, head.standardised(values_T6, with_rotation=with_rotation))
 
+    def template_size(self, with_rotation: bool) -> tuple[int, int]:
+        """Return how many numbers a template's place and scores have."""
+        head = self.heads[WITH if with_rotation else WITHOUT]
+        return head.space_FD.shape[1], len(head.base_E)
+
     def handedness(self, exercise: str, *, with_rotation: bool) -> float:
         """Return the usual handedness of an exercise."""
         head = self.heads[WITH if with_rotation else WITHOUT]

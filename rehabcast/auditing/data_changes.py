@@ -5,7 +5,14 @@ from __future__ import annotations
 from contracts.errors import EvidenceMissing, RehabcastError
 from rehabcast.identity import open_ledger
 from rehabcast.settings import Settings
-from training.data_seen import SEEN_FILE, DataChanges, Seen, changes_since, unseal_seen
+from training.data_seen import (
+    NONE_IN_SERVICE,
+    SEEN_FILE,
+    DataChanges,
+    Seen,
+    changes_since,
+    unseal_seen,
+)
 from training.registry.model_versions import fetch, find
 
 
@@ -19,7 +26,7 @@ def since_champion(
     try:
         champion = open_ledger(settings).champion(model)
     except EvidenceMissing:
-        return DataChanges(reason="no version of this model is in service")
+        return DataChanges(reason=NONE_IN_SERVICE)
     except RehabcastError:
         return DataChanges(reason="the ledger cannot be read")
     since = champion.model_version

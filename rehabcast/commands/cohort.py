@@ -165,7 +165,8 @@ def trace(
     folder: CohortFolder,
     task: TaskOption,
     share: Annotated[
-        float, typer.Option(min=0.01, max=1.0, help="Share of the lost to call.")
+        float,
+        typer.Option(min=0.01, max=1.0, help="How many of the lost to call, as a share of 1."),
     ] = 0.3,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 0,
     output: Annotated[

@@ -68,13 +68,35 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
 """By the words of the command."""
 
 
+LARGEST = 2**31 - 1
+"""Of a whole number that is given to any command."""
+
+
 class CheckedCommand(TyperCommand):
     """A command that refuses options which are of no use as the others are."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, if every option that was given is of use."""
+        require_sizes(ctx)
         require_use(ctx)
         return super().invoke(ctx)
+
+
+def require_sizes(ctx: typer.Context) -> None:
+    """Refuse whole numbers that no database and no generator of random numbers holds.
+
+    Raises
+    ------
+    typer.BadParameter
+        As where a number is outside of its option's own limits.
+    """
+    for parameter in ctx.command.params:
+        given = ctx.params.get(parameter.name or "")
+        for number in given if isinstance(given, list | tuple) else [given]:
+            if isinstance(number, int) and abs(number) > LARGEST:
+                raise typer.BadParameter(
+                    f"{number} is more than {LARGEST}", ctx=ctx, param_hint=f"'{parameter.opts[0]}'"
+                )
 
 
 def check_options(app: typer.Typer) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -33,7 +33,7 @@ from audits.report.monthly.document import monthly_edition
 from audits.report.monthly.picture import draw
 from audits.sequential.course import Courses, courses
 from audits.sequential.hypotheses import Hypothesis, not_followed
-from contracts.errors import ContractError, EvidenceMissing
+from contracts.errors import EvidenceMissing
 from contracts.groups import MINIMUM_SHOWN
 from contracts.naming.model_version import split_version
 from contracts.vocabulary import vocabulary
@@ -74,24 +74,18 @@ class Month:
     after: date
 
 
-def month_of(name: str | None, today: date) -> Month:
-    """Return a month that is over; without a name, the last one.
+def month_of(first: date | None, today: date) -> Month:
+    """Return a month that is over, by its first day; without one, the last.
 
     Raises
     ------
-    ContractError
-        It is no month.
     EvidenceMissing
         It is not over.
     """
-    if name is None:
-        last = date.fromordinal(today.replace(day=1).toordinal() - 1)
-        name = f"{last:%Y-%m}"
-    try:
-        first = date.fromisoformat(f"{name}-01")
-    except ValueError:
-        raise ContractError(f"{name!r} is no month", "write YYYY-MM, such as 2026-11") from None
-    if first >= today.replace(day=1):
+    this = today.replace(day=1)
+    first = (this - timedelta(days=1)).replace(day=1) if first is None else first
+    name = first.isoformat()[:7]
+    if first >= this:
         raise EvidenceMissing(
             f"the month {name} is not over yet", "an edition is of a month that is over"
         )

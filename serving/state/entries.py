@@ -167,15 +167,18 @@ def require_tenant(engine: sa.Engine, tenant: str) -> None:
         Nothing was: a name that is written wrongly would otherwise look like a tenant of whom
         there is nothing to tell.
     """
-    with reading(engine) as connection:
-        known = connection.execute(
-            sa.select(entry_table.c.sequence).where(entry_table.c.tenant == tenant).limit(1)
-        ).first()
-    if known is None:
+    if not is_tenant(engine, tenant):
         raise ContractError(
             f"nothing of tenant {tenant} is on record",
             "check how it is written (`rehabcast access list`)",
         )
+
+
+def is_tenant(engine: sa.Engine, tenant: str) -> bool:
+    """Say whether something of a tenant was ever on record."""
+    query = sa.select(entry_table.c.sequence).where(entry_table.c.tenant == tenant).limit(1)
+    with reading(engine) as connection:
+        return connection.execute(query).first() is not None
 
 
 def hash_of(entry: Entry) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given
 
 from contracts.forecast import QUANTILE_LEVELS
 from contracts.predictions import CANDIDATE, QUANTILE_COLUMNS
-from training.comparators import better_comparators, errors_of_models
+from training.comparators import better_comparators, decimals_of, errors_of_models
 
 
 def made_up(error_of: dict[str, float], people: int, refused: bool = False) -> pd.DataFrame:
@@ -51,6 +51,22 @@ def test_errors_of_a_speed_are_told_apart() -> None:
     table = table.assign(**dict.fromkeys(quantiles, error))
     (better,) = better_comparators(table)
     assert "0.0702 against 0.0731 (difference +0.0029" in str(better)
+
+
+@given(st.lists(st.floats(1e-3, 60), min_size=1, max_size=5))
+def test_errors_that_stand_together_have_the_same_decimals(errors: list[float]) -> None:
+    """They had 2 above 1 and 4 below, number by number: 0.9950 stood beside 1.02."""
+    decimals = decimals_of(errors)
+    assert decimals == max(decimals_of([error]) for error in errors)
+    assert decimals_of([*errors, 0.5]) == 4
+    assert decimals_of([]) == 2
+
+
+def test_the_sentence_says_both_errors_alike() -> None:
+    table = made_up({CANDIDATE: 1.02, "a": 0.995}, people=30)
+    error = table["model"].map({CANDIDATE: 1.02, "a": 0.995})
+    (better,) = better_comparators(table.assign(**dict.fromkeys(QUANTILE_COLUMNS, error)))
+    assert "0.9950 against 1.0200 (difference +0.0250" in str(better)
 
 
 @given(

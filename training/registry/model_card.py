@@ -64,9 +64,10 @@ def version_description(
 def _beside_comparators(table: pd.DataFrame) -> str:
     """Return the errors of a candidate and its comparators; nothing where too few would be told."""
     errors = errors_of_models(table)
+    decimals = decimals_of(errors[["crps", "mae"]].to_numpy().ravel())
     rows = "".join(
-        f"\n| {'**this model**' if name == CANDIDATE else name} | {_error(row['crps'])}"
-        f" | {_error(row['mae'])} | {row['coverage_80']:.0%} |"
+        f"\n| {'**this model**' if name == CANDIDATE else name} | {row['crps']:.{decimals}f}"
+        f" | {row['mae']:.{decimals}f} | {row['coverage_80']:.0%} |"
         for name, row in errors.iterrows()
     )
     return (
@@ -75,10 +76,6 @@ def _beside_comparators(table: pd.DataFrame) -> str:
         if rows
         else ""
     )
-
-
-def _error(value: float) -> str:
-    return f"{value:.{decimals_of(value)}f}"
 
 
 def model_card(
@@ -165,17 +162,22 @@ def _cell(text: str) -> str:
 
 def _performance(table: pd.DataFrame) -> str:
     scored = table.assign(**losses(table))
+    by_model = scored.groupby([columns.HORIZON, columns.MODEL])
+    # What is held back tells nothing, not even by the decimals of the others.
+    held_back = by_model[columns.SUBJECT].nunique().map(is_few)
+    shown = by_model[["mae", "crps"]].mean()[~held_back]
+    decimals = decimals_of(shown.to_numpy().ravel())
     lines = [
         "| weeks | model | people | mean absolute error | CRPS | 80 % coverage |",
         "|---|---|---|---|---|---|",
     ]
-    for (day, model), rows in scored.groupby([columns.HORIZON, columns.MODEL]):
+    for (day, model), rows in by_model:
         name = "**this model**" if model == CANDIDATE else model
         people = rows[columns.SUBJECT].nunique()
         figures = (
             "| | |"
             if is_few(people)
-            else f"{_error(rows['mae'].mean())} | {_error(rows['crps'].mean())}"
+            else f"{rows['mae'].mean():.{decimals}f} | {rows['crps'].mean():.{decimals}f}"
             f" | {rows['coverage_80'].mean():.0%} |"
         )
         lines.append(f"| {int(str(day)) // 7} | {name} | {_people(people)} | {figures}")

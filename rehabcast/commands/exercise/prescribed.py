@@ -69,6 +69,13 @@ def templates_of(
                 f"{path}: only one of it and the recording was made with a gyroscope",
                 "enrol the exercise with the device and settings of the recordings",
             )
+        held, asked = (len(file.place), len(file.scores)), model.template_size(gyroscope)
+        if held != asked:
+            raise ContractError(
+                f"{path}: it holds {held[0]} and {held[1]} numbers, and the recogniser needs"
+                f" {asked[0]} and {asked[1]}",
+                "enrol the exercise again: the file was changed since",
+            )
         read.append(replace(file.template(), exercise=each.name))
     return tuple(read)
 

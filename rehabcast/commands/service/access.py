@@ -97,7 +97,8 @@ def add_client(
     scopes: Annotated[str, typer.Option(help="What it may do, such as 'forecast cds'.")],
     jwks: Jwks = None,
     tenant: Annotated[
-        str | None, typer.Option(help="Whose patients it sees; by default its own only.")
+        str | None,
+        typer.Option(help="Hospital or ward whose patients it sees; by default its own."),
     ] = None,
     access: AccessPath = None,
     as_json: AsJson = False,
@@ -128,7 +129,9 @@ def add_client(
 def add_issuer(
     name: Annotated[str, typer.Argument(help="The issuer as its tokens name it (iss).")],
     jwks: Annotated[str, typer.Option(help="Its public keys: an https address, or a JWKS file.")],
-    tenant: Annotated[str | None, typer.Option(help="Whose patients its people see.")] = None,
+    tenant: Annotated[
+        str | None, typer.Option(help="Hospital or ward that its people see.")
+    ] = None,
     tenant_claim: Annotated[
         str | None, typer.Option(help="Claim of its tokens that names the tenant instead.")
     ] = None,

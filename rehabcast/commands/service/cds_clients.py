@@ -58,7 +58,8 @@ def add_cds_client(
     issuer: Annotated[str, typer.Argument(help="The issuer as its tokens name it (iss).")],
     jwks: Annotated[str, typer.Option(help="Its public keys: an https address, or a JWKS file.")],
     tenant: Annotated[
-        str | None, typer.Option(help="Whose patients it sees; by default its own only.")
+        str | None,
+        typer.Option(help="Hospital or ward whose patients it sees; by default its own."),
     ] = None,
     longest_seconds: Annotated[
         int, typer.Option(min=1, max=LONGEST_SECONDS, help="How long its tokens may be valid.")

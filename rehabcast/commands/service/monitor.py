@@ -137,7 +137,8 @@ def edition(
     name: Name,
     output: Annotated[Path, typer.Option(help="Folder that receives JSON, page, PDF and picture.")],
     month: Annotated[
-        str | None, typer.Option(help="YYYY-MM; without it, the last month that is over.")
+        datetime | None,
+        typer.Option(formats=["%Y-%m"], help="YYYY-MM; without it, the last month that is over."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -154,7 +155,7 @@ def edition(
         raise ContractError(f"{output} is a file", "name a folder")
     require_place(output / JSON_FILE if output.is_dir() else output)
     now = datetime.now(UTC)
-    of_month = month_of(month, now.date())
+    of_month = month_of(None if month is None else month.date(), now.date())
     with closing(open_ledger(settings)) as ledger, opened(settings) as store:
         version = watched(settings, ledger, name)
         run_monitoring(store, ledger, version, act=False, actor=actor_of(settings, ledger), now=now)

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -29,8 +29,14 @@ app = typer.Typer(no_args_is_help=True, help="The service's record: forecasts, d
 Subject = Annotated[str, typer.Argument(help="The person, as the caller identifies them.")]
 Tenant = Annotated[
     str,
-    typer.Option(help="Tenant (hospital) of the patients, as `rehabcast access list` names it."),
+    typer.Option(
+        help="Hospital or ward whose patients are meant: a name under `tenant` of `rehabcast"
+        " access list`."
+    ),
 ]
+
+LONGEST_KEPT = 36_525
+"""Days in a hundred years: a longer time would begin before there are dates."""
 
 NO_HEAD = "Without --head nobody can see whether the last entries were cut off."
 
@@ -72,28 +78,11 @@ class Emptied:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Withdrawn:
-    """Everybody of a tenant who has withdrawn consent."""
-
-    tenant: str
-    subjects: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DoseDecisions:
     """What was decided about next week's dose, by group; a number that is not shown is None."""
 
     tenant: str
     groups: tuple[DecisionsOfGroup, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consent:
-    """A person's decision, as recorded."""
-
-    tenant: str
-    subject: str
-    consent: str
 
 
 @app.command()
@@ -164,7 +153,9 @@ def _read_head(settings: Settings, file: Path) -> RecordHead:
 
 @app.command()
 def forget(
-    days: Annotated[int, typer.Option(min=1, help="How many days of answers to keep.")],
+    days: Annotated[
+        int, typer.Option(min=1, max=LONGEST_KEPT, help="How many days of answers to keep.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Delete older answers; when each was given and by which model can still be proved."""
@@ -228,38 +219,6 @@ def export(subject: Subject, tenant: Tenant, output: Path, as_json: AsJson = Fal
             "give the name of a file in a folder that exists",
         ) from error
     emit({"entries": len(found)}, f"{len(found)} entries written.", as_json=as_json)
-
-
-@app.command()
-def consent(
-    subject: Subject,
-    tenant: Tenant,
-    decision: Annotated[str, typer.Argument(help="given or withdrawn.")],
-    as_json: AsJson = False,
-) -> None:
-    """Put on record that a person has given or withdrawn consent."""
-    from serving.state.consent import GIVEN, WITHDRAWN, set_consent
-
-    states: dict[str, Literal["given", "withdrawn"]] = {GIVEN: GIVEN, WITHDRAWN: WITHDRAWN}
-    if decision not in states:
-        raise ContractError(f"{decision!r} is not a decision", "write given or withdrawn")
-    settings, now = Settings(), datetime.now(UTC)
-    with opened(settings) as store:
-        set_consent(store.engine, tenant, subject, states[decision], actor=settings.actor, now=now)
-    result = Consent(tenant=tenant, subject=subject, consent=decision)
-    emit(result, f"Recorded: consent {decision}.", as_json=as_json)
-
-
-@app.command()
-def withdrawn(tenant: Tenant, as_json: AsJson = False) -> None:
-    """List everybody who has withdrawn consent, one a line, to leave them out of a cohort."""
-    from serving.state.consent import withdrawn as all_withdrawn
-    from serving.state.entries import require_tenant
-
-    with opened(Settings()) as store:
-        require_tenant(store.engine, tenant)
-        subjects = tuple(subject for _, subject in all_withdrawn(store.engine, tenant))
-    emit(Withdrawn(tenant=tenant, subjects=subjects), "\n".join(subjects), as_json=as_json)
 
 
 @app.command()

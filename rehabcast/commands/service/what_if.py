@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +25,12 @@ from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
     from serving.whatif import PlansFile
+
+KINDS = {
+    "float": "a number", "int": "a whole number", "bool": "true or false", "str": "text",
+    "array": "a list", "object": "a table",
+}  # fmt: skip
+"""What the decoder calls what stands in a file, and how people say it."""
 
 ADVICE = "correct the file; docs/twin.md has a complete one"
 
@@ -71,7 +78,24 @@ def read_plans(path: Path) -> PlansFile:
     try:
         asked = msgspec.convert(content, PlansFile)
     except msgspec.ValidationError as error:
-        raise ContractError(f"{path}: not a file of plans: {error}", ADVICE) from error
+        raise ContractError(f"{path}: {mistake(error)}", ADVICE) from None
     if not asked.plans and asked.search is None and asked.last_weeks is None:
         raise ContractError(f"{path}: asks nothing: no plans, no search, no last_weeks", ADVICE)
     return asked
+
+
+def mistake(error: msgspec.ValidationError) -> str:
+    """Return what the decoder found in a TOML file, with its place, in words of ours."""
+    found, _, where = str(error).partition(" - at ")
+    place = where.strip("`").removeprefix("$.")
+    at = f" at {place}" if place else ""
+    names = [KINDS.get(name.split(" | ")[0], repr(name)) for name in re.findall("`(.+?)`", found)]
+    if found.startswith("Expected"):
+        limit = re.sub(r"\.0$", "", found.partition("` ")[2]) if len(names) == 1 else ""
+        but = f", not {names[1]}" if len(names) == 2 else f" {limit}".rstrip()
+        return f"{place or 'the file'} must be {names[0]}{but}"
+    if found.startswith("Object contains unknown field"):
+        return f"{names[0]} is not known{at}"
+    if found.startswith("Object missing required field"):
+        return f"{names[0]} is missing{at}"
+    return f"{place or 'the file'}: {found.rpartition('value ')[2]} is no word known there"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -36,6 +37,8 @@ class ToCall:
         The last day on which what is found counts.
     is_lost
         Whether the outcome is still lost: nobody who was found, died or withdrew is called.
+    traced
+        Scores on record that tracing brought, by day after enrolment.
     """
 
     subject: str
@@ -44,6 +47,7 @@ class ToCall:
     enrolment_day: int | None
     until: date
     is_lost: bool
+    traced: Mapping[int, float]
 
     @property
     def first_day(self) -> int:
@@ -82,6 +86,11 @@ def to_call(store: Store, service: str, task: Task, tenant: str, now: date) -> l
                 subject=given.subject, horizon=horizon, origin_day=given.origin_day,
                 enrolment_day=of_person.enrolment_day, until=date.fromordinal(7 * week + 6),
                 is_lost=status == OutcomeStatus.LOST,
+                traced={
+                    day: of_person.scores[day]
+                    for day in of_person.traced
+                    if day in of_person.scores
+                },
             )
         )  # fmt: skip
     return found

@@ -17,5 +17,7 @@ def test_without_a_version_in_service_nothing_is_compared_or_made(
     monkeypatch.setenv("REHABCAST_HOME", str(tmp_path / "home"))
     changes = since_champion(Settings(), "arm", {}, os.urandom(32))
     assert changes.reason == "no version of this model is in service"
-    assert "compared with those of no version in service: no version of this model" in str(changes)
+    assert str(changes) == (
+        "No version of this model is in service: there are no earlier data to compare with."
+    )
     assert not (tmp_path / "home").exists()

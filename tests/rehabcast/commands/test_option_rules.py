@@ -8,10 +8,11 @@ from functools import cache
 from typing import Any
 
 import pytest
+import typer
 from typer.main import get_command
 
 from contracts.errors import ContractError
-from rehabcast.commands.option_rules import RULES, Rule, require_use
+from rehabcast.commands.option_rules import RULES, Rule, require_sizes, require_use
 from rehabcast.main import app
 from tests.rehabcast.command_line import run, words_of
 
@@ -19,6 +20,7 @@ PROGRAM: Any = get_command(app)
 COMMANDS = {" ".join(words): words for words in words_of(PROGRAM)}
 
 NUMBERS = {"--proposal", "--folds", "--repeats", "--seed"}
+DAYS = {"--onset"}
 SWITCHES = {"--mitigate", "--every-instrument"}
 
 SAID = re.compile(r"^(?:With|Without) (--[a-z-]+)")
@@ -38,6 +40,8 @@ def value_of(option: str) -> list[str]:
     """Return the words of a value that an option, or an argument, takes; a switch has none."""
     if option in SWITCHES:
         return []
+    if option in DAYS:
+        return ["2026-11-01"]
     return ["3" if option in NUMBERS else "nowhere"]
 
 
@@ -123,3 +127,53 @@ def test_where_to_compute_matters_only_where_it_is_computed_elsewhere() -> None:
     for name in COMMANDS:
         ruled = {option for rule in RULES.get(name, ()) for option in rule.options}
         assert ("--ray-address" in parameters(name)) is ("--ray-address" in ruled), name
+
+
+def numbers_and_days() -> Iterator[tuple[str, str, str]]:
+    """Yield each option that takes a number, a share, a day or a month, and a kind of it."""
+    for name in COMMANDS:
+        for option, parameter in parameters(name).items():
+            annotation = str(parameter.type_descriptor.annotation)
+            if kind := next((k for k in ("datetime", "int", "float") if k in annotation), None):
+                yield name, option, kind
+
+
+WRONG = {
+    "datetime": ("2026-13", "2026-13-41", "soon", "", "2026", "01.02.2026"),
+    "int": ("x", "", "1.5", "nan", "1e400", "9" * 30),
+    "float": ("x", "", "nan", "inf", "-1", "9" * 30),
+}
+
+
+def test_a_number_or_day_that_is_none_is_refused_by_its_name_as_a_wrong_use(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A month was judged by the command itself, and what it refused ended with another code."""
+    found, wrong = list(numbers_and_days()), []
+    assert {kind for _, _, kind in found} == set(WRONG)
+    assert ("monitor edition", "--month", "datetime") in found
+    assert len(found) > 30
+    for name, option, kind in found:
+        for value in WRONG[kind]:
+            try:
+                require_sizes(context_of(name, {option: [value]}))
+            except typer.BadParameter as refused:
+                if refused.exit_code == 2 and f"'{option}'" in refused.format_message():
+                    continue
+            wrong.append((name, option, value))
+    assert wrong == []
+    # What is refused before a command runs, and within it, is worded alike.
+    for line in ("monitor edition arm --output out --month 2026-13", f"record forget --days {9**30}",
+                 f"rollback arm --reason xyz --to-epoch {9**30}"):  # fmt: skip
+        said = run(capsys, monkeypatch, *line.split())
+        assert (said.code, f"for '{line.split()[-2]}'" in said.text) == (2, True), said.text
+
+
+def test_no_text_option_takes_a_day_or_month() -> None:
+    texts = [
+        (name, option)
+        for name in COMMANDS
+        for option, parameter in parameters(name).items()
+        if "YYYY" in (getattr(parameter, "help", None) or "")
+    ]
+    assert set(texts) <= {(name, option) for name, option, _ in numbers_and_days()}

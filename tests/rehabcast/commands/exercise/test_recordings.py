@@ -286,6 +286,12 @@ def test_templates_come_from_shown_repetitions_and_are_kept_by_their_digest(fold
     assert "'other' of the right side has no template" in run(folder, *asked)["refused"]
     programme(folder, *lines[:2], lines[2].replace("swing.json", "turn.json"))
     assert "not the template that the programme" in run(folder, *asked)["refused"]
+    for part in ("place", "scores"):
+        kept = json.loads((folder / "swing.json").read_text("utf-8"))
+        kept[part] = kept[part][1:]
+        (folder / "short.json").write_text(json.dumps(kept), "utf-8")
+        programme(folder, *lines[:2], 'name = "swing"\ntemplate = "short.json"')
+        assert "short.json: it holds" in run(folder, *asked)["refused"]
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,20 @@ def test_a_tenant_of_whom_nothing_is_on_record_is_refused(run: Run, command: str
     assert "nothing of tenant wrad is on record" in run(command, "--tenant", "wrad", code=3)
 
 
+def test_a_consent_under_a_tenant_that_is_new_is_recorded_and_said_to_be_the_first(
+    run: Run,
+) -> None:
+    """A decision may come before any data, so it is not refused; a slip must be seen."""
+    assert "of tenant" not in run("consent", "P-1", "withdrawn", "--tenant", "ward")
+    said = run("consent", "P-1", "withdrawn", "--tenant", "wrad")
+    assert "Recorded: consent withdrawn." in said
+    assert "the first that is on record of tenant wrad" in said
+    assert "record erase" in said
+    new = run("consent", "P-1", "given", "--tenant", "wadr", "--json")
+    assert new == {"tenant": "wadr", "subject": "P-1", "consent": "given", "tenant_is_new": True}
+    assert not run("consent", "P-1", "given", "--tenant", "wadr", "--json")["tenant_is_new"]
+
+
 def test_withdrawals_are_listed_until_they_are_taken_back(run: Run) -> None:
     run("consent", "P-1", "withdrawn", "--tenant", "ward")
     assert run("withdrawn", "--tenant", "ward", "--json")["subjects"] == ["P-1"]

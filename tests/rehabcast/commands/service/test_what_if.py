@@ -36,7 +36,19 @@ def test_plans_are_read_however_an_editor_saved_them(
         (None, "cannot be read"),
         (b"\xff\xfe", "not a file of plans"),
         (b"plans = [", "not a file of plans"),
-        (b"plans = [{ name = 'a' }]", "missing required field `parts`"),
+        (b"plans = [{ name = 'a' }]", "'parts' is missing at plans"),
+        (b"[last_weeks]\npain_worst = 'much'", "last_weeks.pain_worst must be a number, not text"),
+        (b"[last_weeks]\npain_worst = 11", "last_weeks.pain_worst must be a number <= 10"),
+        (
+            b"[last_weeks]\ndanger_signs = ['x']",
+            "last_weeks.danger_signs.*: 'x' is no word known there",
+        ),
+        (b"[last_weeks]\npain_worts = 1", "'pain_worts' is not known at last_weeks"),
+        (b"last_weeks = 3", "last_weeks must be a table, not a whole number"),
+        (
+            b"[last_weeks]\nadherence = [1, 1, 1]",
+            "last_weeks.adherence must be a list of length <= 2",
+        ),
         (b"", "asks nothing: no plans, no search, no last_weeks"),
     ],
 )

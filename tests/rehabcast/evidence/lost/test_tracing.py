@@ -7,6 +7,7 @@ import io
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -131,7 +132,7 @@ HORIZON = Horizon(weeks=26, window_days=(150, 210))
 DRAWN = [
     ToCall(
         subject=name, horizon=HORIZON, origin_day=10, enrolment_day=5, until=date(2028, 3, 4),
-        is_lost=True,
+        is_lost=True, traced={},
     )
     for name in ("Anna", "Ben", "=1+1")
 ]  # fmt: skip
@@ -161,6 +162,25 @@ def test_a_row_that_is_wrong_is_named_and_never_whose_it_is(
         read_found(file, DRAWN)
     assert named in str(error.value)
     assert not any(each.subject in str(error.value) for each in DRAWN)
+
+
+@pytest.mark.parametrize(
+    ("day", "score", "taken"), [(160, 12.0, True), (161, 12.0, False), (160, 13.0, False)]
+)
+def test_of_who_is_lost_no_more_only_what_tracing_brought_is_read_again(
+    day: int, score: float, taken: bool, tmp_path: Path
+) -> None:
+    """A second score in the window was taken: whoever filled the list in could choose."""
+    found = replace(DRAWN[0], is_lost=False, traced={160: 12.0})
+    file = tmp_path / "calls.csv"
+    file.write_text(as_csv([found], "X").replace("5,,", f"5,{day},{score}"), "utf-8")
+    if taken:
+        (row,) = read_found(file, [found])
+        assert (row.day, row.score) == (160, 12.0)
+        return
+    with pytest.raises(ContractError, match="row 2: subject is lost no more") as error:
+        read_found(file, [found])
+    assert "Anna" not in str(error.value)
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n", "subject\n1\n", '"'])
