@@ -15,7 +15,7 @@ from contracts.naming.mitigations import CHECKPOINT, DRO, PLAIN, REWEIGHING
 from contracts.predictions import CANDIDATE, FOLD, SUBJECT
 from inference.bundle import Bundle
 from training.fitting.config import LARGEST, TrainingConfig
-from training.fitting.crossfit import crossfit
+from training.fitting.crossfit import crossfit, networks_of
 from training.fitting.preparation import training_parts
 from training.predictions import prediction_table
 from training.split import fold_of_subjects
@@ -36,6 +36,11 @@ def configurations(config: TrainingConfig) -> dict[str, TrainingConfig]:
         REWEIGHING: replace(plain, robustness="reweighing"),
         DRO: replace(plain, robustness="group DRO"),
     }
+
+
+def steps(config: TrainingConfig) -> int:
+    """Return how many networks `train_variants` trains."""
+    return sum(networks_of(each) for each in configurations(config).values())
 
 
 def train_variants(

@@ -156,13 +156,12 @@ def _trained(
     from features.cohort import read_cohort
     from rehabcast.auditing.retraining import parameters_of_version
     from training.fitting.config import read_config
-    from training.fitting.variants import configurations, train_variants
+    from training.fitting.variants import steps, train_variants
 
     parameters = (
         parameters_of_version(settings, version, bundle.manifest.config_digest)
         if config is None
         else read_config(config)
     )
-    steps = parameters.folds * len(configurations(parameters))
-    with progress("Training variants", steps) as advance:
+    with progress("Training variants", steps(parameters)) as advance:
         return train_variants(read_cohort(cohort), bundle, parameters, advance=advance)
