@@ -4,7 +4,7 @@ Coverage of the 80 % range by pattern (who became worse, was seen very early, is
 scale, or has few people alike), what milestones state against what came true, and how many training
 people are refused as unlike on their newest day; each beside how it was before, in the same run.
 Forecasts are out of fold, on SIMULATED subjects and, if ../shared exists, on the real cohort.
-Takes about 10 minutes on one idle core: `make bench NAME=patterns`. The last line is JSON.
+Takes a minute or two on one idle core: `make bench NAME=patterns`. The last line is JSON.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ intervals are by person. Parts, of which any can be named:
 
 - `best`: SIMULATED stroke patients on day 21, and how much anybody could gain: the Bayes floor,
   whose posterior simply lacks what is left out.
-- `hybrid`: the same patients, and how much of it a hybrid gains that learned from others.
+- `hybrid`: the same patients and others, and how much of it a hybrid gains that learned from
+  people beside them.
 - `nhanes`: mobility and five-year survival beside age, sex, weight, illnesses and education.
 - `scores`: repeated scores of people with depression, with COVID-19, and of healthy volunteers.
 
@@ -27,7 +28,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from contracts.cohort import WEAR_TIME
+from contracts.cohort import SUBJECT, WEAR_TIME
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from features.importing import import_source
@@ -65,12 +66,17 @@ DAY = 21
 ENROLMENT_ONLY = f"SIMULATED, day {DAY}, scored at enrolment only"
 SCORED = f"SIMULATED, day {DAY}, scored until then"
 ALL = "all wearables"
+NETWORK = f"{ALL}, beside a network without"
+HYBRID = "hybrid"
+"""One network, not calibrated, wherever it stands."""
 FOLDS = 5
 SCORES = {
-    "depresjon": ("depresjon", ROOT / "tasks" / "depression.toml"),
-    "Welltory": ("welltory_covid_hrv", ROOT / "benchmarks" / "welltory.toml"),
-    "LifeSnaps": ("lifesnaps", ROOT / "benchmarks" / "lifesnaps.toml"),
-}
+    "Real people, depression (Depresjon)": ("depresjon", ROOT / "tasks" / "depression.toml"),
+    "Real people, symptoms of COVID-19 (Welltory)": (
+        "welltory_covid_hrv", ROOT / "benchmarks" / "welltory.toml",
+    ),
+    "Real people, calmness (LifeSnaps)": ("lifesnaps", ROOT / "benchmarks" / "lifesnaps.toml"),
+}  # fmt: skip
 
 
 def selections(task: Task, *, channels: bool) -> Iterator[tuple[str, set[str], set[str]]]:
@@ -163,12 +169,12 @@ def hybrid() -> Iterator[Added]:
         def forecast(kept: frozenset[str], pairs: SequenceBatch = pairs) -> pd.DataFrame:
             return forecasts(pairs, network(hidden(pairs, worn - kept)), task)
 
-        yield from compared(forecast, task, where=where, model="hybrid", channels=True)
+        yield from compared(forecast, task, where=where, model=HYBRID, channels=True)
         without = never.settings[where]
-        yield added(
-            forecasts(without, apart(without), bare), forecast(frozenset(worn)), where=where,
-            model="hybrid", what=f"{ALL}, beside a network without",
-        )  # fmt: skip
+        tables = forecasts(without, apart(without), bare), forecast(frozenset(worn))
+        for what, last in ((NETWORK, JUDGED), (f"{NETWORK}, of the {AT_BEST}", AT_BEST)):
+            bare_table, full_table = (table[table[SUBJECT] <= last] for table in tables)
+            yield added(bare_table, full_table, where=where, model=HYBRID, what=what)
 
 
 def scores() -> Iterator[Added]:
@@ -182,7 +188,7 @@ def scores() -> Iterator[Added]:
         with tempfile.TemporaryDirectory() as place:
             events = import_source(source, Path(place) / "cohort").cohort.events
         worn = {code for codes in families(task).values() for code in codes}
-        models: dict[str, Fit] = {"hybrid, one network": one_network, "ridge": ridge}
+        models: dict[str, Fit] = {HYBRID: one_network, "ridge regression": ridge}
         for model, fit in models.items():
 
             def forecast(
@@ -191,7 +197,7 @@ def scores() -> Iterator[Added]:
             ) -> pd.DataFrame:  # fmt: skip
                 return _out_of_fold(events, task_without(task, worn - kept), fit)
 
-            few = model != "ridge"
+            few = model == HYBRID
             yield from compared(
                 forecast, task, where=where, model=model,
                 only=(lambda what: what == ALL) if few else (lambda _: True),

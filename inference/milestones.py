@@ -24,8 +24,8 @@ ROUNDING = 1e-6
 """Largest error of a score in single precision, as a share of the scale."""
 
 USUAL_CORRELATION = 0.65
-"""Between two of a patient's scores about their forecasts, where it was not learned: near the 0.62
-and 0.67 learned of the real and a simulated stroke cohort (`make bench NAME=patterns`)."""
+"""Between two of a patient's scores about their forecasts, where it was not learned: near the 0.58
+and 0.62 learned of the real and a simulated stroke cohort (`make bench NAME=patterns`)."""
 
 NODE_K, WEIGHT_K = np.polynomial.hermite_e.hermegauss(32)
 """Of the integral over a standard normal variable (Gauss and Hermite)."""

@@ -35,7 +35,9 @@ about 0.1 (Fisher 1915)."""
 FEWEST_ANSWERS = 30
 POOLING = 100
 """A milestone's n answers at a horizon move its correction n / (n + this) of the way from that over
-all horizons, as a group's answers move its offsets (`inference.offsets`)."""
+all horizons, as a group's answers move its offsets (`inference.offsets`); n people who answered
+move both n / (n + this) of the way from no correction. Answers of a person say much the same, and a
+correction that few people ask for costs new ones more than it gains (docs/benchmarks.md)."""
 
 MOST_MOVED = 2.0
 """Largest correction of a chance, on the logit scale: where more is needed, something is wrong."""
@@ -45,7 +47,8 @@ def learn_visits(quantiles_BHQ: Array, batch: SequenceBatch, task: Task) -> Visi
     """Learn from forecasts of people who were not learned from.
 
     The correlation is that of the normal scores of the outcomes' levels, over all pairs of visits
-    of a pair; the corrections make the chances add up to the number of those who reached it.
+    of a pair; the corrections bring the sum of the chances toward the number of those who reached
+    it, the nearer the more people there are.
     """
     correlation = _correlation(quantiles_BHQ, batch.truth_BH, task.target)
     unmoved = replace(usual_visits(task), correlation=correlation)
@@ -55,21 +58,25 @@ def learn_visits(quantiles_BHQ: Array, batch: SequenceBatch, task: Task) -> Visi
     )
     was = reached(batch.truth_BH, batch.last_score_B, task, assessed_B=known_B)
     moved = [
-        _moved_H(stated[milestone.name], was[milestone.name], seen_BH)
+        _moved_H(stated[milestone.name], was[milestone.name], seen_BH, batch.subject_B)
         for milestone in task.milestones
     ]
     return replace(unmoved, moved_MH=np.array(moved).reshape(len(moved), seen_BH.shape[1]))
 
 
-def _moved_H(chance_BH: Array, reached_BH: Flags, seen_BH: Flags) -> list[float]:
+def _moved_H(
+    chance_BH: Array, reached_BH: Flags, seen_BH: Flags, subject_B: NDArray[np.int64]
+) -> list[float]:
     """Return the corrections of one milestone, at each horizon; certain answers need none."""
     open_BH = seen_BH & (chance_BH > 0) & (chance_BH < 1)
+    people = len(np.unique(subject_B[open_BH.any(axis=1)]))
+    believed = people / (people + POOLING)
     of_all = _moved(chance_BH[open_BH], reached_BH[open_BH])
     corrections = []
     for h, open_B in enumerate(open_BH.T):
         weight = open_B.sum() / (open_B.sum() + POOLING)
         own = _moved(chance_BH[open_B, h], reached_BH[open_B, h])
-        corrections.append(float(weight * own + (1 - weight) * of_all))
+        corrections.append(float(believed * (weight * own + (1 - weight) * of_all)))
     return corrections
 
 

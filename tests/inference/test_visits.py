@@ -29,7 +29,9 @@ def drawn(
     quantiles_BHQ = np.broadcast_to(30 + 6 * norm.ppf(QUANTILE_LEVELS), (*shape, 19)).copy()
     target = task.target.model_copy(update={"step": 0.0})
     last_B = np.full(PEOPLE, 28, dtype=np.float32)
-    people = replace(many, truth_BH=truth_BH, last_score_B=last_B)
+    people = replace(
+        many, truth_BH=truth_BH, last_score_B=last_B, subject_B=np.arange(PEOPLE, dtype=np.int64)
+    )
     return quantiles_BHQ, people, task.model_copy(update={"target": target})
 
 
@@ -61,6 +63,18 @@ def test_as_many_reach_a_milestone_as_was_said(
         assert told[name][seen_B, h].mean() == pytest.approx(came, abs=0.03)
         assert abs(before[name][seen_B, h].mean() - came) > 0.05
         assert (np.diff(told[name], axis=1) >= -1e-9).all()
+
+
+def test_answers_of_few_people_move_a_chance_less_than_those_of_many(
+    batch: SequenceBatch, task: Task
+) -> None:
+    """Answers of a person say much the same: what counts is how many people gave them."""
+    quantiles_BHQ, people, task = drawn(batch, task, 0.6, 3.0)
+    of_few = replace(people, subject_B=people.subject_B % 50)
+    moved_MH = learn_visits(quantiles_BHQ, people, task).moved_MH
+    by_few_MH = learn_visits(quantiles_BHQ, of_few, task).moved_MH
+    assert (moved_MH[0] > 0.3).all()
+    assert (by_few_MH[0] < moved_MH[0] / 2).all()
 
 
 def test_of_few_nothing_is_learned(batch: SequenceBatch, task: Task) -> None:

@@ -33,5 +33,7 @@ def slopes(x_BTC: NDArray[np.float64], observed_BTC: NDArray[np.bool_]) -> NDArr
     centred_BTC = time_T1 - ((observed_BTC * time_T1).sum(axis=1) / count_BC)[:, None]
     centred_BTC = centred_BTC * observed_BTC
     spread_BC = (centred_BTC**2).sum(axis=1)
-    far_BC = np.ptp(centred_BTC, axis=1) >= WEEK / COURSE_DAYS
+    first_BC = observed_BTC.argmax(axis=1)
+    last_BC = x_BTC.shape[1] - 1 - observed_BTC[:, ::-1].argmax(axis=1)
+    far_BC = observed_BTC.any(axis=1) & (last_BC - first_BC >= WEEK)
     return np.where(far_BC, (centred_BTC * x_BTC).sum(axis=1) / np.maximum(spread_BC, 1e-9), np.nan)
