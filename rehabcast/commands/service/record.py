@@ -29,10 +29,7 @@ app = typer.Typer(no_args_is_help=True, help="The service's record: forecasts, d
 Subject = Annotated[str, typer.Argument(help="The person, as the caller identifies them.")]
 Tenant = Annotated[
     str,
-    typer.Option(
-        help="Hospital or ward whose patients are meant: a name under `tenant` of `rehabcast"
-        " access list`."
-    ),
+    typer.Option(help="Tenant (hospital) of the patients, as `rehabcast access list` names it."),
 ]
 
 LONGEST_KEPT = 36_525

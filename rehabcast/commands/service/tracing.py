@@ -63,8 +63,8 @@ def trace(
         typer.Option(
             min=0.1,
             max=1.0,
-            help="Chance with which each of the lost is drawn, from 0.1 to 1: fixed by the first"
-            " call (0.3 without it), to be left out later.",
+            help="Chance with which each of the lost is drawn; kept from the first draw on, 0.3 if"
+            " none is given then.",
         ),
     ] = None,
     as_json: AsJson = False,
