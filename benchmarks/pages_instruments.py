@@ -1,4 +1,4 @@
-"""What a patient's page costs with one, two and three models, and with what a score of each is worth.
+"""What a patient's page costs with one, two and three models, and what a score of each is worth.
 
 The baseline in the same run is the same as JSON: `/v1/instruments` of the same service. The three
 services and what is asked of them take turns, so that other load on the machine falls on all.
