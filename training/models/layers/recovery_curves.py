@@ -128,7 +128,8 @@ def precision(module: nn.Module) -> torch.dtype:
 def level(latent_P3: Tensor, days: Tensor) -> Tensor:
     """Return each curve's level, `days` after onset; `days` is broadcast over a last axis P."""
     start_P, rate_P = torch.sigmoid(latent_P3[:, START]), torch.sigmoid(latent_P3[:, RATE])
-    completed = 1 - torch.exp(-days / latent_P3[:, TIME].exp())
+    # In the same steps as `lead`, so that a graph has them once.
+    completed = 1 - torch.exp(-(days / latent_P3[:, TIME].exp()))
     return start_P + rate_P * (1 - start_P) * completed
 
 
