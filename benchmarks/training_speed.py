@@ -69,7 +69,7 @@ def train_the_real_cohort() -> Record:
     The first training of an installation compiles what Python has not compiled yet, whatever this
     process was told about that; every later one finds it. Both have a home of their own.
     """
-    record = {}
+    record: Record = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_cohort(*stroke_specs.import_stroke_specs(REAL), folder / "cohort")

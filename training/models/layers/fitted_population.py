@@ -116,8 +116,8 @@ class Different:
         parts = [lows, len(self.share) - lows - highs, highs]
         spread_U1 = log_noise.exp() / self.count.sqrt()
         z_UP = (self.share - level_UP) / spread_U1
-        low_UP, inside_UP, high_UP = z_UP.split(parts)
-        _, spread_I1, _ = spread_U1.split(parts)
+        low_UP, inside_UP, high_UP = torch.split(z_UP, parts)
+        spread_I1 = torch.split(spread_U1, parts)[1]
         return torch.cat(
             [log_censored(low_UP), log_density(inside_UP, spread_I1), log_censored(-high_UP)]
         )
