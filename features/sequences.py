@@ -120,7 +120,7 @@ def present_modalities(batch: SequenceBatch, modalities: tuple[str, ...]) -> NDA
     of_channel = np.array(batch.layout.modality_C)
     columns = {
         name: batch.observed_BTC[:, :, np.flatnonzero(of_channel == name)].any(axis=(1, 2))
-        for name in batch.layout.modality_C
+        for name in dict.fromkeys(batch.layout.modality_C)
     }
     columns["person"] = batch.person_known_BS.any(axis=1)
     columns[TIME_SINCE_ONSET] = np.ones(len(batch), dtype=np.bool_)

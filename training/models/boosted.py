@@ -5,8 +5,11 @@ Letters: B pairs, C channels, F features, H horizons, N = rows with an outcome, 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
+from sklearn._loss.loss import PinballLoss
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
@@ -24,6 +27,34 @@ MANY_ROWS = 50_000
 the slowest thread: on busy cores 150 people took a quarter of an hour instead of 20 s."""
 
 
+class LeafQuantile(PinballLoss):  # type: ignore[misc]
+    """The library's pinball loss, whose quantile of a leaf is found in a tenth of the time.
+
+    The library asks `numpy.percentile` for the value of each of 80,000 leaves of a cross-fit, and
+    waited half of a fit for what that does to a few numbers before it looks at them.
+    """
+
+    def fit_intercept_only(
+        self, y_true: NDArray[np.float64], sample_weight: NDArray[np.float64] | None = None
+    ) -> np.float64:
+        """Return the quantile of some numbers, to the bit that of `numpy.percentile`.
+
+        Linear between the two numbers beside it (Hyndman and Fan 1996, definition 7).
+        """
+        if sample_weight is not None:
+            return np.float64(super().fit_intercept_only(y_true, sample_weight))
+        # By hundred and back, as the library hands it to numpy, which rounds it.
+        place = (len(y_true) - 1) * (100 * self.closs.quantile / 100)
+        below = math.floor(place)
+        above = min(below + 1, len(y_true) - 1)
+        parted = np.partition(y_true, (below, above))
+        low, high, share = parted[below], parted[above], place - below
+        # From the nearer number.
+        if share < 0.5:
+            return np.float64(low + (high - low) * share)
+        return np.float64(high - (high - low) * (1 - share))
+
+
 def boosted_quantiles(train: SequenceBatch, task: Task, *, seed: int) -> Predict:
     """Fit one boosted tree ensemble per level on the change since the last score.
 
@@ -37,8 +68,7 @@ def boosted_quantiles(train: SequenceBatch, task: Task, *, seed: int) -> Predict
     with _threads(len(change_N)):
         models = [
             HistGradientBoostingRegressor(
-                loss="quantile",
-                quantile=level,
+                loss=LeafQuantile(quantile=level),
                 max_iter=TREES,
                 learning_rate=0.05,
                 max_leaf_nodes=8,

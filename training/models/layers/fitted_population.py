@@ -27,7 +27,8 @@ from training.models.layers.recovery_curves import (
     START,
     RecoveryCurves,
     level,
-    score_log_likelihood,
+    log_censored,
+    log_density,
 )
 
 STEPS, STEPS_FROM_PEOPLE = 150, 75
@@ -92,7 +93,8 @@ class Different:
     Parameters
     ----------
     share, count, onset, enrolled
-        As of `Scores`, (U, 1) each.
+        As of `Scores`, (U, 1) each, rising by share: those at the low end of the scale come first,
+        those at the high end last.
     pair_N, score_N
         Which pair has which of them.
     """
@@ -103,6 +105,27 @@ class Different:
     enrolled: Tensor
     pair_N: Tensor
     score_N: Tensor
+
+    def log_likelihood(self, level_UP: Tensor, log_noise: Tensor) -> Tensor:
+        """Return that of each score given each curve (`score_log_likelihood`), (U, P).
+
+        Only scores at an end of the scale are asked for the probability of one, which takes longer
+        than all else of it.
+        """
+        lows, highs = int((self.share <= 0).sum()), int((self.share >= 1).sum())
+        parts = [lows, len(self.share) - lows - highs, highs]
+        spread_U1 = log_noise.exp() / self.count.sqrt()
+        z_UP = (self.share - level_UP) / spread_U1
+        low_UP, inside_UP, high_UP = torch.split(z_UP, parts)
+        spread_I1 = torch.split(spread_U1, parts)[1]
+        return torch.cat(
+            [log_censored(low_UP), log_density(inside_UP, spread_I1), log_censored(-high_UP)]
+        )
+
+    def beside(self, known_BP: Tensor, level_UP: Tensor, log_noise: Tensor) -> Tensor:
+        """Return known log evidence of each pair for each curve with that of its scores, (B, P)."""
+        evidence_UP = self.log_likelihood(level_UP, log_noise)
+        return known_BP.index_add(0, self.pair_N, evidence_UP.index_select(0, self.score_N))
 
     @classmethod
     def among(cls, scores: Scores, seen_BW: Tensor) -> Different:
@@ -138,7 +161,8 @@ def fit_population(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scor
 
     def log_likelihood() -> Tensor:
         own_UP = level(curves.latent(), different.onset)
-        evidence_BP = _evidence(nothing_BP, curves, own_UP, log_noise, different)
+        level_UP = curves.after_enrolment(own_UP, different.enrolled)
+        evidence_BP = different.beside(nothing_BP, level_UP, log_noise)
         return _log_likelihood(evidence_BP, curves.log_weight())
 
     _ascend(groups, log_likelihood, scores, STEPS_FROM_PEOPLE)
@@ -186,27 +210,15 @@ def fit_gain(curves: RecoveryCurves, log_noise: nn.Parameter, scores: Scores) ->
     with torch.no_grad():
         earlier_UP, later_UP = (level(curves.latent(), some.onset) for some in (earlier, later))
         nothing_BP = torch.zeros(len(scores.count), len(curves.group_P))
-        known_BP = _evidence(nothing_BP, curves, earlier_UP, noise, earlier)
+        known_BP = earlier.beside(nothing_BP, earlier_UP, noise)
+        before_UP = torch.logit(later_UP)
 
     def log_likelihood() -> Tensor:
-        return _log_likelihood(_evidence(known_BP, curves, later_UP, noise, later), log_share_P)
+        # As `RecoveryCurves.after_enrolment`, of what is in logits already.
+        level_UP = torch.sigmoid(before_UP + curves.gained(later.enrolled))
+        return _log_likelihood(later.beside(known_BP, level_UP, noise), log_share_P)
 
     _ascend(curves.gain_parameters(), log_likelihood, scores, STEPS)
-
-
-def _evidence(
-    known_BP: Tensor, curves: RecoveryCurves, own_UP: Tensor, log_noise: Tensor, scores: Different
-) -> Tensor:
-    """Return known log evidence and that of more scores, (B, P).
-
-    Parameters
-    ----------
-    own_UP
-        The curves' levels without a gain.
-    """
-    level_UP = curves.after_enrolment(own_UP, scores.enrolled)
-    evidence_UP = score_log_likelihood(level_UP[:, None], scores.share, scores.count, log_noise)
-    return known_BP.index_add(0, scores.pair_N, evidence_UP.index_select(0, scores.score_N))
 
 
 def _log_likelihood(evidence_BP: Tensor, log_share_P: Tensor) -> Tensor:

@@ -83,9 +83,13 @@ class RecoveryCurves(nn.Module):
         level, days
             Levels of the curves, (..., P), and days since enrolment, (..., 1).
         """
-        complete = 1 - torch.exp(-days.clamp(min=0) / self.log_gain_days.exp())
-        odds = torch.exp((self.gain() * complete).to(level.dtype))
+        odds = torch.exp(self.gained(days).to(level.dtype))
         return level * odds / (1 - level + level * odds)
+
+    def gained(self, days: Tensor) -> Tensor:
+        """Return the logits that each curve gained in `days` after enrolment, (..., P)."""
+        complete = 1 - torch.exp(-days.clamp(min=0) / self.log_gain_days.exp())
+        return self.gain() * complete
 
     def gain_parameters(self) -> list[nn.Parameter]:
         """Return what says how much is gained after enrolment, and how fast."""
@@ -124,7 +128,8 @@ def precision(module: nn.Module) -> torch.dtype:
 def level(latent_P3: Tensor, days: Tensor) -> Tensor:
     """Return each curve's level, `days` after onset; `days` is broadcast over a last axis P."""
     start_P, rate_P = torch.sigmoid(latent_P3[:, START]), torch.sigmoid(latent_P3[:, RATE])
-    completed = 1 - torch.exp(-days / latent_P3[:, TIME].exp())
+    # In the same steps as `lead`, so that a graph has them once.
+    completed = 1 - torch.exp(-(days / latent_P3[:, TIME].exp()))
     return start_P + rate_P * (1 - start_P) * completed
 
 
@@ -177,16 +182,25 @@ def score_log_likelihood(
     seen_BW1 = count_BW.clamp(max=1)[:, :, None]
     spread_BW1 = log_noise.exp() / count_BW.clamp(min=1).sqrt()[:, :, None]
     z_BWP = (share_BW[:, :, None] - level_BWP) / spread_BW1
-    inside_BWP = -0.5 * z_BWP**2 - spread_BW1.log()
+    inside_BWP = log_density(z_BWP, spread_BW1)
     at_low_BW1 = (share_BW <= 0).float()[:, :, None]
     at_high_BW1 = (share_BW >= 1).float()[:, :, None]
     # Censored at the low end: the probability of a score at or below it, so z keeps its sign.
-    z_end_BWP = z_BWP * (at_low_BW1 - at_high_BW1)
-    # ONNX Runtime has no error function in double precision.
-    censored_BWP = torch.log(normal_cdf(z_end_BWP.float()) + SMALLEST_PROBABILITY)
+    censored_BWP = log_censored(z_BWP * (at_low_BW1 - at_high_BW1))
     at_end_BW1 = at_low_BW1 + at_high_BW1
     log_likelihood_BWP = at_end_BW1 * censored_BWP + (1 - at_end_BW1) * inside_BWP
     return (seen_BW1 * log_likelihood_BWP).sum(dim=1)
+
+
+def log_density(z: Tensor, spread: Tensor) -> Tensor:
+    """Return the log density of a score between the ends of the scale, up to a constant."""
+    return -0.5 * z**2 - spread.log()
+
+
+def log_censored(z: Tensor) -> Tensor:
+    """Return the log probability of a score at or beyond an end of the scale."""
+    # ONNX Runtime has no error function in double precision.
+    return torch.log(normal_cdf(z.float()) + SMALLEST_PROBABILITY)
 
 
 def normal_cdf(z: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from training.models.layers import fitted_population
 from training.models.layers.fitted_population import (
     FEWEST_COURSES,
     NAMES,
+    Different,
     Scores,
     fit_gain,
     fit_population,
@@ -126,6 +127,33 @@ def test_of_others_from_the_same_clinic_it_expects_what_they_regain(
     fitted, others = fit(part(scores, people=EVEN)), part(scores, people=ODD)
     assert evidence(*fitted, others) > evidence(*fresh(), others)
     assert error(*fitted, others) < 0.6 * error(*fresh(), others)
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 0.02, 0.5, 0.98, 1.0]), min_size=1, max_size=6),
+    st.integers(1, 9),
+)
+def test_scores_that_are_alike_are_as_likely_together_as_each_by_itself(
+    shares: list[float], count: int
+) -> None:
+    share_BW = torch.tensor([shares, shares[::-1]])
+    scores = Scores(
+        share=share_BW,
+        count=torch.full_like(share_BW, count),
+        onset=torch.full_like(share_BW, 30),
+        enrolled=torch.full_like(share_BW, 20),
+    )
+    curves, log_noise = fresh()
+    different = Different.among(scores, scores.count > 0)
+    level_1P = curves.after_enrolment(
+        level(curves.latent(), torch.tensor(30.0)), torch.tensor(20.0)
+    )
+    level_UP = level_1P.expand(len(different.share), -1)
+    nothing_BP = torch.zeros(2, level_UP.shape[-1])
+    torch.testing.assert_close(
+        different.beside(nothing_BP, level_UP, log_noise),
+        score_log_likelihood(level_UP[:1, None], scores.share, scores.count, log_noise),
+    )
 
 
 def test_the_noise_of_exact_scores_is_less_than_that_of_scattered_ones() -> None:
