@@ -12,6 +12,10 @@ SEED ?= 0
 CHANGED ?=
 AGAIN ?=
 
+# Images set it. Here, where nothing is compiled by `make setup`, each process of a run, each command and each server
+# would then compile all that it imports: 4.8 s of processor for a command instead of 1.4.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup lock runtime offline demo serve test test-fast lint bench screenshots soak stories docs coverage mutants sbom \
     audit-dependencies licences clean

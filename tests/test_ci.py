@@ -43,6 +43,19 @@ def test_nothing_is_run_where_nothing_could_be_installed(tmp_path: Path) -> None
     assert run(tmp_path, failing="setup") == (2, ["made setup"])
 
 
+def test_what_a_process_compiled_no_other_compiles_again(tmp_path: Path) -> None:
+    asks = tmp_path / "asks.mk"
+    asks.write_text("compiles-again:\n\t@printenv PYTHONDONTWRITEBYTECODE || echo no\n")
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    # make passes what it was itself called with on to those that it starts.
+    environment.pop("MAKEFLAGS", None)
+    done = subprocess.run(
+        ["make", "--silent", "-f", ROOT / "Makefile", "-f", asks, "compiles-again"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "no\n"
+
+
 CLOCKS = {"time", "time_ns", "now", "today", "utcnow", "monotonic"}
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import scoringrules
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -60,6 +59,9 @@ def test_scores_are_those_of_the_library_whatever_the_forecast(
     quantiles_NQ: np.ndarray, data: st.DataObject
 ) -> None:
     """docs/decisions/0013 says why the library judges ours and does not take its place."""
+    # Importing it compiles its functions, some seconds each time: not in every process that collects.
+    import scoringrules
+
     quantiles_NQ = np.sort(quantiles_NQ, axis=1)
     truth_N = data.draw(arrays(float, len(quantiles_NQ), elements=SCORE))
     predictions = pd.DataFrame(quantiles_NQ, columns=list(columns.QUANTILE_COLUMNS))
