@@ -34,7 +34,8 @@ from serving.http import handlers
 from serving.pages.forms import check
 from serving.pages.forms.uploads import FILE, LARGEST_FORM, LONGEST_NAME, NAME, unpacked
 from serving.pages.page import HOME, Answer, Field, Visit
-from serving.pages.words import code_name, number, unit_of
+from serving.pages.rendering import unit_of
+from serving.pages.words import code_name, number
 
 START = f"{HOME}/import"
 SEEN = "seen"

@@ -89,8 +89,8 @@ def test_one_page_has_the_forecast_of_every_instrument(walker: Browser, runtime:
     assert page.count('<svg class="chart" viewBox="0 0 720 320"') == 2
     # Every chart says what its marks are, and every scale its unit.
     assert said.count("middle: half are above") == 2
-    assert "0–66 points" in said
-    assert "0.00–3.00 metres a second" in said
+    assert "0\u201366 points" in said
+    assert "0.00\u20133.00 metres a second" in said
     assert walking["forecast_id"][:12] in said
     assert "walking/1" in said
     assert "do not multiply their chances" in said
