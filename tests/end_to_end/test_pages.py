@@ -179,7 +179,7 @@ def test_a_clinicians_errand_by_keyboard(browser: Browser, address: str) -> None
     page.keyboard.type("She fell last night.")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/P-1?done=feedback")
+    page.wait_for_url("**/P-1?*done=feedback*")
     assert "Thank you" in page.inner_text("main")
     page.go_back()
     assert "8 of 10 people like this one" in page.inner_text("main")

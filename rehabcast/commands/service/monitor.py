@@ -33,6 +33,10 @@ app = typer.Typer(
 )
 
 Name = tracing.Name
+OfMonth = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m"], help="YYYY-MM; without it, the last month that is over."),
+]
 
 app.command()(tracing.trace)
 app.command()(tracing.traced)
@@ -136,10 +140,7 @@ def _readable_comparison(found: ShadowComparison) -> Group:
 def edition(
     name: Name,
     output: Annotated[Path, typer.Option(help="Folder that receives JSON, page, PDF and picture.")],
-    month: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m"], help="YYYY-MM; without it, the last month that is over."),
-    ] = None,
+    month: OfMonth = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the monthly edition: who was served, what came of it, the tests, what was done."""
