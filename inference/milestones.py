@@ -24,8 +24,9 @@ ROUNDING = 1e-6
 """Largest error of a score in single precision, as a share of the scale."""
 
 USUAL_CORRELATION = 0.65
-"""Between two of a patient's scores about their forecasts, where it was not learned: near the 0.58
-and 0.62 learned of the real and a simulated stroke cohort (`make bench NAME=patterns`)."""
+"""Between two of a patient's scores about their forecasts, where it was not learned: a little
+above the 0.58 and 0.62 learned of the real and a simulated stroke cohort (`make bench
+NAME=patterns`)."""
 
 NODE_K, WEIGHT_K = np.polynomial.hermite_e.hermegauss(32)
 """Of the integral over a standard normal variable (Gauss and Hermite)."""
@@ -44,8 +45,9 @@ class Visits:
         Of any two scores of a patient about their forecasts, on the normal scale: what is shared is
         the patient's course, the rest the error of each visit.
     moved_MH
-        Added to the logit of each milestone's chance, so that as many reach it as was said
-        (calibration in the large); a single column holds for all horizons.
+        Added to the logit of each milestone's chance, so that nearer as many reach it as was said
+        (calibration in the large, the nearer the more people it was learned of); a single column
+        holds for all horizons.
     """
 
     correlation: float

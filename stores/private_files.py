@@ -91,6 +91,7 @@ def written_whole(path: Path, *, new: bool = False) -> Iterator[Path]:
 def _take_free_name(draft: Path, path: Path) -> None:
     """Give a draft a name that no file has; killed at any moment, it has it whole or not at all.
 
+    A kill before the draft is removed leaves it there, a second name of the same file.
     Where a disk has no hard links (FAT, some shares) the name is reserved by an empty file first,
     which a kill between the two calls leaves there.
     """

@@ -83,7 +83,7 @@ class CheckedCommand(TyperCommand):
 
 
 def require_sizes(ctx: typer.Context) -> None:
-    """Refuse whole numbers that no database and no generator of random numbers holds.
+    """Refuse whole numbers that integers of 32 bits, as databases have them, do not hold.
 
     Raises
     ------

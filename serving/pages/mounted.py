@@ -42,7 +42,7 @@ from serving.http.refusals import (
 from serving.http.runtime import Runtime
 from serving.pages import assets, forms
 from serving.pages.browser import LANGUAGE, languages_of, session_cookie
-from serving.pages.page import HOME, Answer, Field, Page, Visit, go
+from serving.pages.page import HOME, OPEN_TASK, Answer, Field, Page, Visit, go, with_task
 from serving.pages.rendering import FOLDER, Say, environment
 from serving.state.people import sessions
 from serving.state.store import NotOnRecord
@@ -184,7 +184,7 @@ class Pages:
         if page.roles and not forms.is_of(token, visit.held, visit.path):
             return again(status=409, stale=True)
         if page.roles and page.once and not forms.use(visit.runtime.store, token, visit.now):
-            return Answer(template="sent_before.html", facts={"back": _page_before(visit)})
+            return Answer(template="sent_before.html", facts={"back": _form_page(visit, values)})
         try:
             forms.check(values, fields)
             return page.answer(replace(visit, form=values))
@@ -212,7 +212,7 @@ def _again(
     facts = {
         "fields": fields, "refusal": refusal, "stale": stale,
         "values": {name: "" if name in secret else value for name, value in values.items()},
-        "action": visit.path, "back": _page_before(visit),
+        "action": visit.path, "back": _form_page(visit, values),
     }  # fmt: skip
     return Answer(template="again.html", facts=facts, status=status)
 
@@ -220,6 +220,11 @@ def _again(
 def _page_before(visit: Visit) -> str:
     """Return the page that a form is on: forms are sent to a path below it."""
     return visit.path.rpartition("/")[0] or HOME
+
+
+def _form_page(visit: Visit, values: Mapping[str, str]) -> str:
+    """Return the address of the page that a form is on, with the instrument that was open."""
+    return with_task(_page_before(visit), values.get(OPEN_TASK.name, ""))
 
 
 def _to_its_page(visit: Visit) -> Answer:

@@ -54,6 +54,10 @@ class Field:
     longest: int = 500
 
 
+OPEN_TASK = Field(name="task", kind="hidden", optional=True)
+"""Of a patient's forms: the instrument that is open, to which the answer leads back."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a page answers with: a template and its facts, or another page to go to.
@@ -126,8 +130,7 @@ class Visit:
     @property
     def address(self) -> str:
         """Path of the page, with the instrument that is open."""
-        task = self.query.get("task", "")
-        return f"{self.path}?task={task}" if task else self.path
+        return with_task(self.path, self.query.get(OPEN_TASK.name, ""))
 
     @property
     def subject(self) -> str:
@@ -207,3 +210,8 @@ class Page:
 def go(location: str, *cookies: str) -> Answer:
     """Send the browser to another page; what no header can hold of its address is encoded."""
     return Answer(status=303, location=quote(location, safe=ADDRESS), cookies=cookies)
+
+
+def with_task(path: str, task: str) -> str:
+    """Return the address of a page that has an instrument open; of none, its path."""
+    return f"{path}?task={quote(task, safe='')}" if task else path

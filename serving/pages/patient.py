@@ -178,7 +178,7 @@ def _worth(
         fact, target = each.next_measurement, targets[each.model.task]
         share = (fact.narrower_by or 0) / fact.width_80 if fact and fact.width_80 else 0.0
         found.append({
-            "task": each.model.task, "instrument": code_name(target.code), "share": share,
+            "instrument": code_name(target.code), "share": share,
             "words": worth_in_words(fact, target, visit.say) if fact else "",
             "why": fact.why_not_known if fact else "",
         })  # fmt: skip

@@ -20,7 +20,7 @@ from serving.http.alerts.handlers import decide_alert
 from serving.http.decoding import RequestInvalid
 from serving.monitoring.answers import AlertDecisionRequest
 from serving.pages.forms import to_date, to_number, to_score, to_whole
-from serving.pages.page import HOME, Answer, Field, Visit, go
+from serving.pages.page import HOME, OPEN_TASK, Answer, Field, Visit, go
 from serving.pages.rendering import later
 from serving.pages.words import DECISIONS, OUTCOMES, code_name, is_kind, number
 from serving.schemas import FeedbackRequest, ObservationsRequest, SubjectId
@@ -37,8 +37,8 @@ def score_fields(visit: Visit) -> list[Field]:
         Field(name="code", label=later("Instrument"), kind="choice", choices=_instruments(visit)),
         Field(name="value", label=later("Score"), kind="number", longest=20),
         Field(name="day", label=later("Day of the score"), kind="number", longest=6, help=DAY_HELP),
-        *_which_day_is_today(visit),
-    ]
+        *_which_day_is_today(visit), OPEN_TASK,
+    ]  # fmt: skip
 
 
 def _which_day_is_today(visit: Visit) -> list[Field]:
@@ -107,7 +107,7 @@ def correction_fields(
         Field(
             name="value", label=later("Right score"), kind="number", optional=True, longest=20,
         ),
-        Field(name="reason", label=later("Why, in a sentence"), longest=500),
+        Field(name="reason", label=later("Why, in a sentence"), longest=500), OPEN_TASK,
     ]  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def feedback_fields(visit: Visit) -> list[Field]:
     """Return the fields that say what a clinician makes of a forecast."""
     return [
         Field(name="forecast", kind="hidden", longest=32),
-        Field(name="task", kind="hidden", optional=True),
+        OPEN_TASK,
         Field(name="outcome", label=later("What do you make of it?"), kind="choice",
               choices=[(value, visit.say(label)) for value, label in OUTCOMES]),
         Field(name="reason", label=later("Why (needed unless you agree)"), kind="long",
@@ -155,7 +155,7 @@ def give_feedback(visit: Visit) -> Answer:
         FeedbackRequest,
     )  # fmt: skip
     handlers.feedback(visit.call(request))
-    return _back(visit, "feedback", visit.form["task"])
+    return _back(visit, "feedback")
 
 
 def alert_fields(visit: Visit) -> list[Field]:
@@ -166,7 +166,7 @@ def alert_fields(visit: Visit) -> list[Field]:
               choices=[(value, visit.say(label)) for value, label in DECISIONS]),
         Field(name="until", label=later("Until (only if not shown)"), kind="date", optional=True,
               longest=10),
-        Field(name="reason", label=later("Why, in a sentence")),
+        Field(name="reason", label=later("Why, in a sentence")), OPEN_TASK,
     ]  # fmt: skip
 
 
@@ -288,9 +288,11 @@ def _facts(visit: Visit) -> list[Code]:
     ]
 
 
-def _back(visit: Visit, done: str, of: str = "") -> Answer:
-    """Go back to the instrument that it was about: its task, or its code, if that is in service."""
+def _back(visit: Visit, done: str, code: str = "") -> Answer:
+    """Go back to the instrument that it was about, or else that was open, if it is in service."""
     tasks = [each.served.bundle.task for each in visit.runtime.champions.current]
-    name = next((task.name for task in tasks if of in {task.name, task.target.code}), "")
-    open_task = f"&task={name}" if name else ""
+    was_open = visit.form[OPEN_TASK.name]
+    found = [task.name for task in tasks if task.target.code == code]
+    found += [task.name for task in tasks if task.name == was_open]
+    open_task = f"&task={found[0]}" if found else ""
     return go(f"{HOME}/patients/{visit.subject}?done={done}{open_task}")

@@ -31,7 +31,8 @@ class LeafQuantile(PinballLoss):  # type: ignore[misc]
     """The library's pinball loss, whose quantile of a leaf is found in a tenth of the time.
 
     The library asks `numpy.percentile` for the value of each of 80,000 leaves of a cross-fit, and
-    waited half of a fit for what that does to a few numbers before it looks at them.
+    waited half of a fit for what that does to a few numbers before it looks at them. The library's
+    module is private: where a release moves it, `loss="quantile"` fits the same, and takes longer.
     """
 
     def fit_intercept_only(

@@ -61,8 +61,9 @@ def consent(
         # A decision may come before any data, and one that is refused may never be written down.
         said.append(
             f"It is the first that is on record of tenant {tenant}: if that is not how it is"
-            " written (`rehabcast access list`), take it back by `rehabcast record erase`, and"
-            " record it again."
+            " written (`rehabcast access list`), it holds for no other tenant. Record it"
+            " under the right name now, and then remove the person here by `rehabcast record"
+            " erase`; of a withdrawal a mark stays."
         )
     emit(result, " ".join(said), as_json=as_json)
 

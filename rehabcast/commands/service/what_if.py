@@ -32,6 +32,9 @@ KINDS = {
 }  # fmt: skip
 """What the decoder calls what stands in a file, and how people say it."""
 
+PLACED = re.compile(r"(.*?)(?: - at (`key` in )?`\$\.?([^`]*)`)?", re.DOTALL)
+"""What the decoder says: what it found, whether in a name of a table, and where."""
+
 ADVICE = "correct the file; docs/twin.md has a complete one"
 
 
@@ -86,16 +89,19 @@ def read_plans(path: Path) -> PlansFile:
 
 def mistake(error: msgspec.ValidationError) -> str:
     """Return what the decoder found in a TOML file, with its place, in words of ours."""
-    found, _, where = str(error).partition(" - at ")
-    place = where.strip("`").removeprefix("$.")
+    parts = PLACED.fullmatch(str(error))
+    assert parts is not None  # noqa: S101  (every text is one)
+    found, of_a_name, place = (part or "" for part in parts.groups())
     at = f" at {place}" if place else ""
+    place = f"a name in {place}" if of_a_name else place
+    # The file's own names may hold anything.
+    if found.startswith("Object contains unknown field"):
+        return f"{found.partition('`')[2].removesuffix('`')!r} is not known{at}"
     names = [KINDS.get(name.split(" | ")[0], repr(name)) for name in re.findall("`(.+?)`", found)]
     if found.startswith("Expected"):
         limit = re.sub(r"\.0$", "", found.partition("` ")[2]) if len(names) == 1 else ""
         but = f", not {names[1]}" if len(names) == 2 else f" {limit}".rstrip()
         return f"{place or 'the file'} must be {names[0]}{but}"
-    if found.startswith("Object contains unknown field"):
-        return f"{names[0]} is not known{at}"
     if found.startswith("Object missing required field"):
         return f"{names[0]} is missing{at}"
     return f"{place or 'the file'}: {found.rpartition('value ')[2]} is no word known there"

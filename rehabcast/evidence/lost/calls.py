@@ -165,10 +165,11 @@ def _found(row: int, of: Mapping[str, str], people: Mapping[str, ToCall]) -> Fou
         raise _wrong(row, SCORE, "is no number")
     # With a second score of one outcome somebody could choose which counts; the same one, of a
     # list that is read again, changes nothing.
-    if not person.is_lost and person.traced.get(day) != score:
+    if not person.can_be_found and person.traced.get(day) != score:
         raise _wrong(
             row, "subject",
-            "is lost no more: another score, death or withdrawal is on record since the draw",
+            "is lost no more: another score, death or withdrawal is on record since the draw; empty"
+            " the score of this row",
         )  # fmt: skip
     return FoundScore(row=row, person=person, enrolment_day=enrolled, day=day, score=score)
 

@@ -13,7 +13,7 @@ from serving.http import handlers
 from serving.http.decoding import RequestInvalid
 from serving.http.handlers import reply_of
 from serving.pages.charts import intervals
-from serving.pages.page import HOME, Answer, Field, Visit, go
+from serving.pages.page import HOME, OPEN_TASK, Answer, Field, Visit, go
 from serving.pages.patient import (
     ask_on_page,
     is_unmeasured,
@@ -81,7 +81,7 @@ def dose_fields(_: Visit) -> list[Field]:
     """Return the fields of a decision about next week's dose."""
     return [
         Field(name="forecast", kind="hidden", longest=32),
-        Field(name="task", kind="hidden", optional=True),
+        OPEN_TASK,
         Field(name="decision", label=later("What do you decide?"), kind="choice",
               choices=DECISIONS),
         Field(name="hours", label=later("Hours a week instead (only if you change it)"),
@@ -115,7 +115,7 @@ def decide_dose(visit: Visit) -> Answer:
         FeedbackRequest,
     )
     handlers.feedback(visit.call(request))
-    return go(f"{HOME}/patients/{visit.subject}/whatif?done=dose&task={typed['task']}")
+    return go(f"{HOME}/patients/{visit.subject}/whatif?done=dose&task={typed[OPEN_TASK.name]}")
 
 
 def _shown(visit: Visit, task: str, **asked: Any) -> Answer:

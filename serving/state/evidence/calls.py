@@ -35,8 +35,8 @@ class ToCall:
         Days since onset; None where the person is not on the running record.
     until
         The last day on which what is found counts.
-    is_lost
-        Whether the outcome is still lost: nobody who was found, died or withdrew is called.
+    status
+        What became of the outcome since the draw.
     traced
         Scores on record that tracing brought, by day after enrolment.
     """
@@ -46,8 +46,18 @@ class ToCall:
     origin_day: int
     enrolment_day: int | None
     until: date
-    is_lost: bool
+    status: OutcomeStatus
     traced: Mapping[int, float]
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether to call: not who was found, came later, died or withdrew."""
+        return self.status == OutcomeStatus.LOST
+
+    @property
+    def can_be_found(self) -> bool:
+        """Whether a score is the first of this outcome: also of who was assessed later only."""
+        return self.status in {OutcomeStatus.LOST, OutcomeStatus.MISSED}
 
     @property
     def first_day(self) -> int:
@@ -85,7 +95,7 @@ def to_call(store: Store, service: str, task: Task, tenant: str, now: date) -> l
             ToCall(
                 subject=given.subject, horizon=horizon, origin_day=given.origin_day,
                 enrolment_day=of_person.enrolment_day, until=date.fromordinal(7 * week + 6),
-                is_lost=status == OutcomeStatus.LOST,
+                status=status,
                 traced={
                     day: of_person.scores[day]
                     for day in of_person.traced

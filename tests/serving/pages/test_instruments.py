@@ -253,10 +253,19 @@ def test_whoever_works_on_one_instrument_stays_with_it(walker: Browser) -> None:
     assert walker.http.get(urdu).headers["location"] == walking
     (forecast,) = re.findall(r'name="forecast" value="([^"]*)"', page)
     answer = {"forecast": forecast, "task": WALKING, "outcome": "accepted", "reason": ""}
-    score = {"code": SPEED, "value": "0.7", "day": "40", "today": "70"}
+    score = {"code": SPEED, "value": "0.7", "day": "40", "today": "70", "task": WALKING}
     for path, form in ((f"{P}/feedback", answer), (f"{P}/score", score)):
-        sent = walker.send(path, form, on=walking, follow=False)
+        token = walker.token(walker.open(walking), path)
+        sent = walker.send(path, form, token=token, follow=False)
         assert sent.status_code == 303, sent.text
         assert f"task={WALKING}" in sent.headers["location"]
+        # What is sent twice, or was not filled in, leads back to it too.
+        assert f'href="{walking}"' in walker.send(path, form, token=token).text
+    assert (
+        f'href="{walking}"'
+        in walker.send(f"{P}/feedback", answer | {"outcome": ""}, on=walking).text
+    )
+    assert f'href="{P}/exercise?task={WALKING}"' in page
+    assert f'href="{walking}"' in walker.open(f"{P}/exercise?task={WALKING}")
     walker.http.cookies.clear()
     assert unquote(walker.http.get(walking).headers["location"]).endswith(f"back={walking}")

@@ -44,6 +44,11 @@ def test_plans_are_read_however_an_editor_saved_them(
             "last_weeks.danger_signs.*: 'x' is no word known there",
         ),
         (b"[last_weeks]\npain_worts = 1", "'pain_worts' is not known at last_weeks"),
+        (b"'a - at b' = 3", "'a - at b' is not known"),
+        (
+            b"plans = [{ name = 'a', parts = [{ hours_a_week = { %s = 1 } }] }]" % (b"k" * 41),
+            "a name in plans.0..parts.0..hours_a_week must be text of length <= 40",
+        ),
         (b"last_weeks = 3", "last_weeks must be a table, not a whole number"),
         (
             b"[last_weeks]\nadherence = [1, 1, 1]",

@@ -16,6 +16,7 @@ import pytest
 from audits.ledger.trail import WARNING
 from contracts.errors import ContractError
 from contracts.observation import Observation
+from contracts.predictions import OutcomeStatus
 from contracts.task import Horizon, Task
 from rehabcast.commands.service import tracing
 from rehabcast.evidence.entries import said_of
@@ -132,7 +133,7 @@ HORIZON = Horizon(weeks=26, window_days=(150, 210))
 DRAWN = [
     ToCall(
         subject=name, horizon=HORIZON, origin_day=10, enrolment_day=5, until=date(2028, 3, 4),
-        is_lost=True, traced={},
+        status=OutcomeStatus.LOST, traced={},
     )
     for name in ("Anna", "Ben", "=1+1")
 ]  # fmt: skip
@@ -171,7 +172,7 @@ def test_of_who_is_lost_no_more_only_what_tracing_brought_is_read_again(
     day: int, score: float, taken: bool, tmp_path: Path
 ) -> None:
     """A second score in the window was taken: whoever filled the list in could choose."""
-    found = replace(DRAWN[0], is_lost=False, traced={160: 12.0})
+    found = replace(DRAWN[0], status=OutcomeStatus.TRACED, traced={160: 12.0})
     file = tmp_path / "calls.csv"
     file.write_text(as_csv([found], "X").replace("5,,", f"5,{day},{score}"), "utf-8")
     if taken:
@@ -181,6 +182,24 @@ def test_of_who_is_lost_no_more_only_what_tracing_brought_is_read_again(
     with pytest.raises(ContractError, match="row 2: subject is lost no more") as error:
         read_found(file, [found])
     assert "Anna" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "taken"),
+    [(each, each in {OutcomeStatus.LOST, OutcomeStatus.MISSED}) for each in OutcomeStatus],
+)
+def test_who_was_assessed_later_only_since_the_draw_can_still_be_found(
+    status: OutcomeStatus, taken: bool, tmp_path: Path
+) -> None:
+    """Nothing of the lost outcome is on record; without those who come back, the found are worse."""
+    person = replace(DRAWN[0], status=status)
+    file = tmp_path / "calls.csv"
+    file.write_text(as_csv([person], "X").replace("5,,", "5,160,12"), "utf-8")
+    if taken:
+        assert len(read_found(file, [person])) == 1
+        return
+    with pytest.raises(ContractError, match="lost no more"):
+        read_found(file, [person])
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n", "subject\n1\n", '"'])

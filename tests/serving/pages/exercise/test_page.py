@@ -56,7 +56,7 @@ def with_two_weeks(clinician: Browser, badly: int) -> Browser:
 
 def test_a_patient_leads_to_the_weeks_on_record(clinician: Browser) -> None:
     with_two_weeks(clinician, badly=2)
-    assert f'href="{PAGE}"' in clinician.open(P)
+    assert f'href="{PAGE}?task=' in clinician.open(P)
     said = text_of(clinician.open(PAGE))
     assert "Last 7 days on record: 212 repetitions; days known: 7." in said
     assert "That is 100% of the plan. Done as shown: 87% of the repetitions." in said
