@@ -37,7 +37,8 @@ def require_declared_unit(motions: Sequence[Motion]) -> None:
     """Refuse a recording that is far from gravity half of the time, or in which gravity turns more.
 
     Rotation in a larger unit than declared is not noticed here: reading refuses what no sensor
-    measures. Nor is one in which the limb hardly turns, or turns about the vertical alone.
+    measures. Nor is one in which the limb hardly turns, or turns about the vertical alone. A limb
+    that is slid to and fro without turning, as on a rail, looks the same and is refused too.
 
     Raises
     ------
@@ -54,7 +55,7 @@ def require_declared_unit(motions: Sequence[Motion]) -> None:
             f"gravity turns by {turned:.0f} degrees in it, and its rotation adds up to no more than"
             f" {rotated:.0f} in the same time",
             "correct the unit of the rotation in [[signals]] of the map; where the gyroscope did"
-            " not work, leave its columns out",
+            " not work, or the limb was slid without turning, leave its columns out",
         )
 
 
