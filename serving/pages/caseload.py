@@ -13,7 +13,7 @@ from serving.http.refusals import RequestRefused
 from serving.monitoring.words import sentence
 from serving.pages.charts import Point, sparkline
 from serving.pages.page import Answer, Visit
-from serving.pages.rendering import later
+from serving.pages.rendering import later, unit_of
 from serving.pages.words import ALERTS, TONES, URGENCIES, code_name, number
 from serving.state.alerting.looking import look_at_waiting
 from serving.state.champions import targets_of
@@ -45,7 +45,7 @@ class Row:
     alerts: Sequence[AlertLine]
     score: str
     change: str
-    scored: str
+    scale: str
     points: Sequence[Point]
     newest: str
 
@@ -80,7 +80,9 @@ def caseload(visit: Visit) -> Answer:
 
 
 def _row(row: PatientRow, ends: dict[str, tuple[float, float]], visit: Visit) -> Row:
-    code = next((code for code in ends if row.scores.get(code)), "")
+    # The instrument of what needs a look, then that which the patient's page opens with.
+    looked_at = [alert.code for alert in row.alerts if alert.code in ends]
+    code = next((code for code in [*looked_at, *ends] if row.scores.get(code)), "")
     scores = row.scores.get(code, [])
     change = scores[-1][1] - scores[-2][1] if len(scores) > 1 else None
     low, high = ends.get(code, (0, 1))
@@ -97,7 +99,7 @@ def _row(row: PatientRow, ends: dict[str, tuple[float, float]], visit: Visit) ->
         ],
         score=number(scores[-1][1]) if scores else "",
         change="" if change is None else f"{'+' if change > 0 else ''}{number(change)}",
-        scored=str(scores[-1][0]) if scores else "",
+        scale=f"{code_name(code)}, {unit_of(code)}" if scores else "",
         points=sparkline(scores, low, high),
         newest=row.newest[:10],
     )

@@ -250,8 +250,10 @@ def chances_of(horizon: HorizonForecast, answer: ForecastAnswer, visit: Visit) -
 
 def meanings_of(snapshot: Snapshot, visit: Visit) -> dict[str, str]:
     """Return what has to be reached for each milestone, by its name."""
-    milestones = snapshot.served.bundle.task.milestones
-    return {each.name: milestone_meaning(each, visit.say) for each in milestones}
+    task = snapshot.served.bundle.task
+    return {
+        each.name: milestone_meaning(each, task.target.code, visit.say) for each in task.milestones
+    }
 
 
 def reasons_of(answer: ForecastAnswer, visit: Visit) -> list[dict[str, Any]]:

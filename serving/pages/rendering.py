@@ -35,6 +35,11 @@ def unit_of(code: str) -> str:
     return "" if entry is None else unit_in_words(entry.unit)
 
 
+def is_in_points(code: str) -> bool:
+    """Say whether a code is counted in points, the one unit that has words in every language."""
+    return unit_of(code) == "points"
+
+
 def later(message: str) -> str:
     """Mark a message that is translated where it is shown."""
     return message
@@ -110,5 +115,6 @@ def environment(folders: Sequence[Path], language: str) -> Environment:
     install(translations(language), newstyle=True)
     made.globals["languages"] = LANGUAGES
     made.globals["unit_of"] = unit_of
+    made.globals["is_in_points"] = is_in_points
     made.globals["unreviewed"] = language in UNREVIEWED
     return made

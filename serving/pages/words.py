@@ -11,7 +11,7 @@ from serving.forecast.behind import SUREST
 from serving.forecast.explain import ALL_DAYS, EARLY_DAYS, RECENT_DAYS
 from serving.forecast.measured_again.facts import shown_points
 from serving.monitoring import alert
-from serving.pages.rendering import Say, later
+from serving.pages.rendering import Say, is_in_points, later
 from serving.settled import NextMeasurement
 
 ALERTS = {
@@ -103,12 +103,14 @@ def _of_ten(percent: int, value: float, say: Say) -> str:
     return say("%(tenths)s of 10 (%(percent)s%%)", tenths=tenths, percent=percent)
 
 
-def milestone_meaning(milestone: Milestone, say: Say) -> str:
-    """Say what has to be reached for a milestone."""
-    if milestone.gain_at_least is not None:
-        return say(
-            "at least %(points)s points better than now", points=number(milestone.gain_at_least)
-        )
+def milestone_meaning(milestone: Milestone, code: str, say: Say) -> str:
+    """Say what has to be reached for a milestone, a gain in the unit of the instrument."""
+    gain = milestone.gain_at_least
+    if gain is not None and is_in_points(code):
+        return say("at least %(points)s points better than now", points=number(gain))
+    if gain is not None:
+        amount = say.isolated(amount_in_words(code, gain))
+        return say("at least %(amount)s better than now", amount=amount)
     if milestone.at_least is not None:
         return say("a score of %(score)s or more", score=number(milestone.at_least))
     return say("a score of %(score)s or less", score=number(milestone.at_most or 0))

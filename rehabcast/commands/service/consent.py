@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
+import msgspec
 import typer
 
 from contracts.errors import ContractError
@@ -51,6 +52,7 @@ def consent(
     states: dict[str, Literal["given", "withdrawn"]] = {GIVEN: GIVEN, WITHDRAWN: WITHDRAWN}
     if decision not in states:
         raise ContractError(f"{decision!r} is not a decision", "write given or withdrawn")
+    _require_names(subject, tenant)
     settings, now = Settings(), datetime.now(UTC)
     with opened(settings) as store:
         new = not is_tenant(store.engine, tenant)
@@ -66,6 +68,21 @@ def consent(
             " erase`; of a withdrawal a mark stays."
         )
     emit(result, " ".join(said), as_json=as_json)
+
+
+def _require_names(subject: str, tenant: str) -> None:
+    """Refuse what nobody can be called: a slip would leave the person's consent as it was."""
+    from serving.access.access_file import NAME, NAME_RULE
+    from serving.schemas import PatientId
+
+    if not NAME.fullmatch(tenant):
+        raise ContractError(f"{tenant[:64]!r} is no name of a tenant", f"write {NAME_RULE}")
+    try:
+        msgspec.convert(subject, PatientId)
+    except msgspec.ValidationError:
+        raise ContractError(
+            f"{subject[:64]!r} is no pseudonym", "write 1 to 64 letters, digits, dots, - and _"
+        ) from None
 
 
 def withdrawn(tenant: Tenant, as_json: AsJson = False) -> None:

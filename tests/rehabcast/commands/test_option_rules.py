@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +14,13 @@ import typer
 from typer.main import get_command
 
 from contracts.errors import ContractError
-from rehabcast.commands.option_rules import RULES, Rule, require_sizes, require_use
+from rehabcast.commands.option_rules import (
+    RULES,
+    Rule,
+    require_another_file,
+    require_sizes,
+    require_use,
+)
 from rehabcast.main import app
 from tests.rehabcast.command_line import run, words_of
 
@@ -177,3 +185,32 @@ def test_no_text_option_takes_a_day_or_month() -> None:
         if "YYYY" in (getattr(parameter, "help", None) or "")
     ]
     assert set(texts) <= {(name, option) for name, option, _ in numbers_and_days()}
+
+
+def test_no_command_writes_over_what_it_reads(tmp_path: Path) -> None:
+    file, other = tmp_path / "day.csv", tmp_path / "other.csv"
+    file.write_text("what a sensor measured")
+    (tmp_path / "again.csv").symlink_to(file)
+    pairs = 0
+    for name in COMMANDS:
+        if "--output" not in parameters(name):
+            continue
+        command = context_of_nothing(name)
+        for each in parameters(name).values():
+            if each.name == "output":
+                continue
+            for read in (file, [other, tmp_path / "again.csv"]):
+                command.params = {"output": file, each.name: read}
+                with pytest.raises(ContractError, match="would be written over"):
+                    require_another_file(command)
+            command.params = {"output": other, each.name: file}
+            require_another_file(command)
+            pairs += 1
+    assert pairs > 30
+
+
+def context_of_nothing(name: str) -> Any:
+    """Return a command as it is called, without any value."""
+    return SimpleNamespace(
+        params={}, command=SimpleNamespace(params=list(parameters(name).values()))
+    )

@@ -269,3 +269,12 @@ def test_whoever_works_on_one_instrument_stays_with_it(walker: Browser) -> None:
     assert f'href="{walking}"' in walker.open(f"{P}/exercise?task={WALKING}")
     walker.http.cookies.clear()
     assert unquote(walker.http.get(walking).headers["location"]).endswith(f"back={walking}")
+
+
+def test_a_row_of_the_caseload_is_of_the_instrument_that_needs_a_look(
+    both_in_service: Browser,
+) -> None:
+    both_in_service.add("P-1", (ARM, 6, 64.0), (ARM, 20, 30.0), (SPEED, 6, 0.4), day=6)
+    row = text_of(both_in_service.open("/pages/patients"))
+    assert "Score became worse" in row
+    assert re.search(r"30 \(-34\) Fugl-Meyer upper extremity, points", row)

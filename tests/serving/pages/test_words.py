@@ -17,6 +17,8 @@ from serving.pages.words import chance, milestone_meaning, worth_in_words
 from serving.settled import NextMeasurement
 from training.task import read_task
 
+ARM = "REHABCAST//FUGL_MEYER_UE"
+
 TASKS = Path(__file__).parents[3] / "tasks"
 
 SHARES = st.floats(0, 1)
@@ -50,8 +52,15 @@ def test_a_milestone_says_what_has_to_be_reached() -> None:
         ({"at_least": 50}, "a score of 50 or more"), ({"at_most": 19}, "a score of 19 or less"),
     ):  # fmt: skip
         milestone = Milestone(name="m", source="s", **rule)
-        assert milestone_meaning(milestone, Say("en")) == english
-        assert milestone_meaning(milestone, Say("ur")) != english
+        assert milestone_meaning(milestone, ARM, Say("en")) == english
+        assert milestone_meaning(milestone, ARM, Say("ur")) != english
+
+
+def test_a_gain_has_the_unit_of_its_instrument() -> None:
+    milestone = Milestone(name="m", source="s", gain_at_least=0.16)
+    said = milestone_meaning(milestone, "REHABCAST//WALK_TEST_SPEED", Say("en"))
+    assert "0.16 metres a second" in said
+    assert "points" not in said
 
 
 def test_a_refusal_is_said_in_the_language_with_what_stands_in_its_places() -> None:
