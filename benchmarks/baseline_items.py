@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ from features.simulate.floor import bayes_floor
 from features.simulate.scales import SCALES
 from features.simulate.scenario import Scenario
 from support.repository import UPPER_LIMB, print_frame, repository_task
-from support.without import Added, added, dropped, families
+from support.without import Added, added, days_after_enrolment, dropped, families, shown
 from training.comparison.bayes_floor import floor_predictions
 
 SUBJECTS, SEED, DAY = 120, 11, 21
@@ -83,8 +83,7 @@ def items(task: Task) -> Iterator[Item]:
 
 def is_measured(batch: SequenceBatch, item: Item) -> NDArray[np.bool_]:
     """Return where an item was measured, (B, T, C)."""
-    days = batch.values_BTC.shape[1]
-    day_BT1 = (batch.origin_day_B[:, None] - np.arange(days)[::-1])[..., None]
+    day_BT1 = days_after_enrolment(batch)[..., None]
     first, last = item.days
     is_of_item_C = np.isin(batch.layout.channels_C, list(item.codes))
     within_BT1 = (day_BT1 >= first) & (day_BT1 <= last)
@@ -96,11 +95,10 @@ def known(batch: SequenceBatch, task: Task, measured: Sequence[Item]) -> Sequenc
     worn = {code for codes in families(task).values() for code in codes}
     few = dropped(batch, worn - {code for item in measured for code in item.codes})
     is_item_C = np.isin(few.layout.channels_C, [*task.inputs.assessments, *worn])
-    observed_BTC = few.observed_BTC & ~is_item_C
+    kept_BTC = np.broadcast_to(~is_item_C, few.observed_BTC.shape).copy()
     for item in measured:
-        observed_BTC |= is_measured(few, item)
-    values_BTC = np.where(observed_BTC, few.values_BTC, np.float32(0))
-    return replace(few, observed_BTC=observed_BTC, values_BTC=values_BTC)
+        kept_BTC |= is_measured(few, item)
+    return shown(few, kept_BTC)
 
 
 def measure(task: Task) -> Iterator[Added]:

@@ -39,7 +39,7 @@ def task_without(task: Task, codes: Collection[str]) -> Task:
 def hidden(batch: SequenceBatch, codes: Collection[str]) -> SequenceBatch:
     """Return the pairs as if some channels had never been measured."""
     hidden_C = np.isin(batch.layout.channels_C, list(codes))
-    return _shown(batch, ~np.broadcast_to(hidden_C, batch.observed_BTC.shape))
+    return shown(batch, ~np.broadcast_to(hidden_C, batch.observed_BTC.shape))
 
 
 def dropped(batch: SequenceBatch, codes: Collection[str]) -> SequenceBatch:
@@ -64,13 +64,19 @@ def dropped(batch: SequenceBatch, codes: Collection[str]) -> SequenceBatch:
 
 def scored_at_enrolment_only(batch: SequenceBatch, task: Task) -> SequenceBatch:
     """Return the pairs as if nobody had assessed these people after the day of enrolment."""
-    days = batch.values_BTC.shape[1]
-    day_BT = batch.origin_day_B[:, None] - np.arange(days)[::-1]
+    day_BT = days_after_enrolment(batch)
     assessed_C = np.isin(batch.layout.channels_C, task.inputs.assessments)
-    return _shown(batch, ~(assessed_C & (day_BT[..., None] > 0)))
+    return shown(batch, ~(assessed_C & (day_BT[..., None] > 0)))
 
 
-def _shown(batch: SequenceBatch, kept_BTC: NDArray[np.bool_]) -> SequenceBatch:
+def days_after_enrolment(batch: SequenceBatch) -> NDArray[np.int64]:
+    """Return the day of each step of the past, (B, T)."""
+    steps = batch.values_BTC.shape[1]
+    return np.asarray(batch.origin_day_B[:, None] - np.arange(steps)[::-1])
+
+
+def shown(batch: SequenceBatch, kept_BTC: NDArray[np.bool_]) -> SequenceBatch:
+    """Return the pairs as if only what is kept had been measured."""
     observed_BTC = batch.observed_BTC & kept_BTC
     return replace(
         batch,
