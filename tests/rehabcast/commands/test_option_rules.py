@@ -209,6 +209,18 @@ def test_no_command_writes_over_what_it_reads(tmp_path: Path) -> None:
     assert pairs > 30
 
 
+def test_a_recording_is_not_replaced_by_what_is_read_of_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    day, other = tmp_path / "day.csv", tmp_path / "other"
+    for each in (day, other):
+        each.write_text("what a sensor measured")
+    options = ["--map", str(other), "--recogniser", str(other), "--output", str(day)]
+    said = run(capsys, monkeypatch, "exercise", "recognise", str(day), *options)
+    assert (said.code, "would be written over" in said.text) == (3, True), said.text
+    assert day.read_text() == "what a sensor measured"
+
+
 def context_of_nothing(name: str) -> Any:
     """Return a command as it is called, without any value."""
     return SimpleNamespace(
