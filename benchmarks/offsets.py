@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -160,7 +161,9 @@ def learn(
 ) -> Way:
     """Learn offsets; scores are shares of a unit if outcome and quantiles are."""
     unit_BH = unit(wide_BHQ, least)
-    shares_BH = (truth_BH / unit_BH).astype(np.float32)
+    # In double precision: at an end of the scale many outcomes are exactly a quantile, and in
+    # single precision they would lie just outside of it.
+    shares_BH: Any = truth_BH / unit_BH
     offsets = learn_offsets(shares_BH, wide_BHQ / unit_BH[..., None], groups_B)
     return Way(offsets=offsets, least=least)
 
@@ -235,7 +238,7 @@ def print_scores(title: str, parts: Sequence[pd.DataFrame]) -> None:
                 row |= differences(own, ways[POINTS], ("coverage_80", "crps", "interval_score"))
             rows.append(row)
             if name == "all":
-                brier = [score for score in own if str(score).startswith("Brier")]
+                brier = [str(score) for score in own if str(score).startswith("Brier")]
                 means = {score: f"{own[score].mean():.4f}" for score in brier}
                 chances.append({"offsets": way} | means | differences(own, ways[POINTS], brier))
     print_frame(title, pd.DataFrame(rows).fillna(""))
