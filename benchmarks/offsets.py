@@ -1,12 +1,12 @@
-"""Benchmark: offsets of ranges as points, or as shares of a range's own width.
+"""Benchmark: offsets of ranges as points, by the time since onset, or as shares of their width.
 
-The same networks are calibrated with each. A share is of the width of a person's 80 % range and a
-least width: the larger that is, the more nearly an offset is the same points for everybody, as in
-use. Coverage of the 80 % range, its width, CRPS and interval score by pattern, by how wide the
-range was before any offset, and by time since onset, beside points with a 95 % interval by person;
-and the Brier score of milestones. SIMULATED people out of fold; if ../shared exists, real stroke
-patients out of fold, and in no part of a training (outer folds, what is served). Takes ten minutes
-of one core: `make bench NAME=offsets`.
+The same networks are calibrated with each; offsets by the time since onset are in use. A share is
+of the width of a person's 80 % range and a least width: the larger that is, the more nearly an
+offset is the same points for everybody. Coverage of the 80 % range, its width, CRPS and interval
+score by pattern, by how wide the range was before any offset, and by time since onset, beside
+points with a 95 % interval by person; and the Brier score of milestones. SIMULATED people out of
+fold; if ../shared exists, real stroke patients out of fold, and in no part of a training (outer
+folds, what is served). Takes ten minutes of one core: `make bench NAME=offsets`.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ from training.split import fold_of_rows, fold_of_subjects
 REAL = REAL_DATA / "stroke_specs"
 TASK = repository_task(UPPER_LIMB)
 LOW, HIGH = TASK.target.low, TASK.target.high
-POINTS = "points"
-LEAST = {POINTS: None, "half-way": 0.2, "in proportion": 0.02}
+POINTS, BY_TIME = "points", "by time"
+LEAST = {POINTS: None, BY_TIME: None, "half-way": 0.2, "in proportion": 0.02}
 """Least width by the name of the way, as a share of the scale; points have none."""
 
 ONSET_DAYS = [-1, 7, 90, 365, 100_000]
@@ -142,10 +142,10 @@ class Way:
     offsets: Offsets
     least: float | None
 
-    def quantiles(self, wide_BHQ: Array, groups_B: pd.DataFrame) -> Array:
+    def quantiles(self, wide_BHQ: Array, batch: SequenceBatch) -> Array:
         """Return calibrated quantiles, (B, H, Q)."""
-        offset_BHQ = self.offsets.of_groups(groups_B) * unit(wide_BHQ, self.least)[..., None]
-        return calibrate(wide_BHQ, offset_BHQ, LOW, HIGH)
+        share_BHQ = self.offsets.of_pairs(batch.groups_B, batch.days_since_onset_BT[:, -1])
+        return calibrate(wide_BHQ, share_BHQ * unit(wide_BHQ, self.least)[..., None], LOW, HIGH)
 
 
 def unit(wide_BHQ: Array, least: float | None) -> Array:
@@ -156,15 +156,15 @@ def unit(wide_BHQ: Array, least: float | None) -> Array:
     return np.asarray(width_BH + least * (HIGH - LOW))
 
 
-def learn(
-    truth_BH: NDArray[np.float32], wide_BHQ: Array, groups_B: pd.DataFrame, least: float | None
-) -> Way:
-    """Learn offsets; scores are shares of a unit if outcome and quantiles are."""
+def learn(truth_BH: NDArray[np.float32], wide_BHQ: Array, batch: SequenceBatch, name: str) -> Way:
+    """Learn offsets in one way; scores are shares of a unit if outcome and quantiles are."""
+    least = LEAST[name]
     unit_BH = unit(wide_BHQ, least)
     # In double precision: at an end of the scale many outcomes are exactly a quantile, and in
     # single precision they would lie just outside of it.
     shares_BH: Any = truth_BH / unit_BH
-    offsets = learn_offsets(shares_BH, wide_BHQ / unit_BH[..., None], groups_B)
+    day_B = batch.days_since_onset_BT[:, -1] if name == BY_TIME else np.zeros(len(batch))
+    offsets = learn_offsets(shares_BH, wide_BHQ / unit_BH[..., None], batch.groups_B, day_B)
     return Way(offsets=offsets, least=least)
 
 
@@ -188,9 +188,9 @@ def scored(part: Part, seed: int) -> Iterator[pd.DataFrame]:
     wide_BHQ = widened(part.raw_BHQ, similar_BH[:, :-1], LOW, HIGH, ours.caution)
     alike_BH = ours.seen.similar(asked, TASK)[:, :-1]
     asked_BHQ = widened(part.asked_raw_BHQ, alike_BH, LOW, HIGH, ours.caution)
-    for name, least in LEAST.items():
-        way = learn(truth_BH, wide_BHQ, batch.groups_B, least)
-        quantiles_BHQ = way.quantiles(asked_BHQ, asked.groups_B)
+    for name in LEAST:
+        way = learn(truth_BH, wide_BHQ, batch, name)
+        quantiles_BHQ = way.quantiles(asked_BHQ, asked)
         table = prediction_table(asked, quantiles_BHQ, TASK, model=name)
         scores = losses(table).assign(
             way=name,
@@ -200,7 +200,7 @@ def scored(part: Part, seed: int) -> Iterator[pd.DataFrame]:
             person=table[columns.SUBJECT],
             **{label: label_B[rows_B] for label, label_B in labels.items()},
         )
-        visits = learn_visits(way.quantiles(wide_BHQ, batch.groups_B), batch, TASK)
+        visits = learn_visits(way.quantiles(wide_BHQ, batch), batch, TASK)
         chances = replace(ours, visits=visits).chances(quantiles_BHQ, asked, TASK, observed=True)
         for milestone, chance_BH in chances.items():
             reached_BH = was[milestone]
