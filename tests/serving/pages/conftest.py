@@ -99,6 +99,11 @@ class InProcess(httpx.BaseTransport):
         return self._portal.call(send)
 
 
+def without_tokens(page: str) -> str:
+    """Return a page without its forms' tokens, which can have any short number in them."""
+    return re.sub(r"[0-9a-f]{32}\.[0-9a-f]{64}", "", page)
+
+
 @dataclass
 class Browser:
     """A browser without scripts: cookies, links and forms."""
