@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from serving.formats.cds.hooks import SERVICE
 from serving.http.examples import EXAMPLES
 from serving.http.openapi import API_VERSION, document
 from tests.serving.dates import as_of_today
@@ -61,12 +62,13 @@ a thousand of them would wait for a quarter of an hour, and never reach what sto
 
 @pytest.fixture(scope="module")
 def forecast_id(server: Any) -> str:
-    """The id of a forecast on record; feedback is possible on no other."""
-    question = as_of_today(EXAMPLES["/v1/forecast"])
-    given = server.http.post("/v1/forecast", json=question).raise_for_status().json()
-    feedback = {"forecast_id": given["forecast_id"], "outcome": "accepted"}
+    """The id of a forecast that was given as a card; both kinds of feedback are possible on it."""
+    hook = f"/cds-services/{SERVICE}"
+    given = server.http.post(hook, json=as_of_today(EXAMPLES[hook])).raise_for_status().json()
+    forecast_id = UUID(given["cards"][0]["uuid"]).hex
+    feedback = {"forecast_id": forecast_id, "outcome": "accepted"}
     assert server.http.post("/v1/feedback", json=feedback).status_code == HTTPStatus.OK
-    return str(given["forecast_id"])
+    return forecast_id
 
 
 def about(body: Any, forecast_id: str, *, today: bool) -> Any:
