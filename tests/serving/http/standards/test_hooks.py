@@ -322,6 +322,8 @@ WRONG: dict[str, tuple[dict[str, Any], set[int]]] = {
     "a time to come": ({"outcomeTimestamp": later(hours=2)}, {422}),
     "a time before the card": ({"outcomeTimestamp": later(hours=-2)}, {422}),
     "a time of years ago": ({"outcomeTimestamp": "1970-01-01T00:00:00Z"}, {422}),
+    "a time before year 1 in UTC": ({"outcomeTimestamp": "0001-01-01T00:00:00+14:00"}, {422}),
+    "a time after 9999 in UTC": ({"outcomeTimestamp": "9999-12-31T23:59:59-14:00"}, {422}),
     "a time without a zone": ({"outcomeTimestamp": "2026-01-16T09:00:00"}, {400}),
     "no time": ({"outcomeTimestamp": "soon"}, {400}),
     "an unknown reason": ({"overrideReason": {"reason": {"code": "x"}}}, {422}),
