@@ -17,7 +17,6 @@ from rehabcast.output import (
     AsJson,
     emit,
     progress,
-    require_place,
     stderr_console,
 )
 from stores.cores import usable_cores
@@ -284,7 +283,6 @@ def draw(
             f"{picture} is not the name of a picture that can be drawn",
             f"let it end in {', '.join(PICTURES)}",
         )
-    require_place(picture)
     with written_whole(picture) as draft:
         draw_subjects_of(cohort, draft, subjects)
     stderr_console.print(f"Drew {subjects} SIMULATED subjects: {picture}")

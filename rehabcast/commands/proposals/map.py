@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contracts.errors import ContractError
-from rehabcast.output import AsJson, emit, require_place, stderr_console
+from rehabcast.output import AsJson, emit, stderr_console
 from stores.private_files import written_whole
 
 if TYPE_CHECKING:
@@ -75,11 +74,6 @@ def map_(
     from features.sources.column_map import LITERAL
     from features.sources.formats import export_of
 
-    require_place(output)
-    if output.exists():
-        raise ContractError(
-            f"{output} exists already", "name a new file: a map may hold somebody's answers"
-        )
     proposal = propose_map(sources, output.parent, export_of)
     on_terminal = sys.stdin.isatty() and sys.stderr.isatty()
     if on_terminal if ask is None else ask:
