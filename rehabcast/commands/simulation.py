@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from features.simulate.scenario import Scenario
 
 Workers = Annotated[
-    int, typer.Option(min=1, help="How many processes; the result does not depend on it.")
+    int, typer.Option(min=1, max=256, help="How many processes; the result does not depend on it.")
 ]
 CORES = usable_cores()
 LONGEST_CELL = 60

@@ -44,7 +44,7 @@ def search(
     output: Annotated[
         Path, typer.Option("--output", help="Where to write the best parameters (TOML).")
     ],
-    trials: Annotated[int, typer.Option(min=1, help="How many settings to try.")] = 20,
+    trials: Annotated[int, typer.Option(min=1, max=10_000, help="How many settings to try.")] = 20,
     config: ConfigOption = None,
     engine: EngineOption = Engine.LOCAL,
     ray_address: RayAddress = None,
