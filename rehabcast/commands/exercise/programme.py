@@ -117,7 +117,7 @@ def report(
     as_of: AsOf = None,
     last_weeks: Annotated[
         Path | None,
-        typer.Option(help="TOML file with [last_weeks]: pain, fatigue and danger signs."),
+        typer.Option(help=r"TOML file with \[last_weeks]: pain, fatigue and danger signs."),
     ] = None,
     language: Annotated[str, typer.Option(help="en or ur.")] = "en",
     output: Annotated[

@@ -6,6 +6,7 @@ count looks like one that did.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ import typer
 from typer.core import TyperCommand
 
 from contracts.errors import ContractError
+from contracts.naming.names import shown
 from rehabcast.commands.rules.names import require_names
 from rehabcast.commands.rules.outputs import require_outputs
 
@@ -74,8 +76,21 @@ LARGEST = 2**31 - 1
 """Of a whole number that is given to any command."""
 
 
+NO_TIME = re.compile(r"'(.*)' does not match the formats? (?:'%Y-%m-%d'|('%Y-%m'))", re.DOTALL)
+"""What typer says of a day or month that it cannot read, be it of form or as 31 June."""
+
+
 class CheckedCommand(TyperCommand):
     """A command that refuses, before it runs, what no command takes."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what was typed; say of a day whether its form is wrong or no calendar has it."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            if (found := NO_TIME.search(error.message)) is not None:
+                error.message = _no_day(*found.groups())
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, if every option is of use and every output has a place of its own."""
@@ -84,6 +99,13 @@ class CheckedCommand(TyperCommand):
         require_names(words_of(ctx), ctx)
         require_outputs(words_of(ctx), ctx)
         return super().invoke(ctx)
+
+
+def _no_day(typed: str, month: str | None) -> str:
+    what, example = ("month", "2026-03") if month else ("day", "2026-03-31")
+    if re.sub("[0-9]", "0", typed) == re.sub("[0-9]", "0", example):
+        return f"there is no {what} {typed} in the calendar"
+    return f"{shown(typed[:40])!r} is no {what} as {example}"
 
 
 def require_sizes(ctx: typer.Context) -> None:

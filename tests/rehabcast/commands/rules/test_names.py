@@ -19,7 +19,7 @@ from training.registry.model_versions import check_model_name
 
 NO_NAMES = {
     "actor", "as_of", "audience", "attribute", "by", "decision", "form", "format_name", "host",
-    "jwks", "language", "ray_address", "reason", "restricted_use", "role", "scopes", "target",
+    "jwks", "language", "models", "ray_address", "reason", "restricted_use", "role", "scopes", "target",
     "task", "tenants", "url", "variant",
 }  # fmt: skip
 """Text that is none: one of a few words, an address, a sentence, or a list that is read as such."""

@@ -182,3 +182,21 @@ def test_no_text_option_takes_a_day_or_month() -> None:
         if "YYYY" in (getattr(parameter, "help", None) or "")
     ]
     assert set(texts) <= {(name, option) for name, option, _ in numbers_and_days()}
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("promote a/1 --until 2026-02-30", "there is no day 2026-02-30 in the calendar"),
+        ("monitor edition a --output x --month 2026-13", "there is no month 2026-13 in the cal"),
+        ("promote a/1 --until 30.02.2026", "'30.02.2026' is no day as 2026-03-31"),
+        ("monitor edition a --output x --month March", "'March' is no month as 2026-03"),
+    ],
+)
+def test_a_day_that_no_calendar_has_is_told_from_one_that_is_written_otherwise(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, typed: str, says: str
+) -> None:
+    """Of 30 February it was said that it does not match the format, which it does."""
+    monkeypatch.setenv("COLUMNS", "200")
+    said = run(capsys, monkeypatch, *typed.split())
+    assert (said.code, says in said.text) == (2, True), said.text
