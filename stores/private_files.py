@@ -187,11 +187,14 @@ def require_private_database(path: Path) -> None:
 
 def _require(path: Path, forbidden: int, what: str, mend: str) -> None:
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
+        found = path.stat().st_mode
     except OSError:
         return
+    name, mode = path.name or str(path), stat.S_IMODE(found)
+    if not (stat.S_ISREG(found) or stat.S_ISDIR(found)):
+        # Whoever changed the mode of a device, as the advice below says, would break the machine.
+        raise ReadableByOthers(f"{path} is no file", "name a file of your own")
     if mode & forbidden:
-        name = path.name or str(path)
         raise ReadableByOthers(
             f"{name} can be {what} by other users of this machine (mode {mode:04o})",
             f"run `chmod {mend} {name}` where it is, and consider what they may have read",

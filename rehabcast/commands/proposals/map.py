@@ -98,6 +98,8 @@ def _summary(written: MapWritten) -> str:
         " them."
         if written.open_points
         else "Nothing is open."
+        if read
+        else "As it is the map reads nothing, so nothing can be imported: write a column first."
     )
     after = f"Then: rehabcast cohort import auto {written.map} COHORT"
     return "\n".join([what, *map(note_in_words, written.proposal.notes), todo, after])

@@ -8,6 +8,7 @@ Whatever else is there is somebody's, and is refused before anything is read or 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,8 +211,8 @@ def _is_same(one: Path, other: Path) -> bool:
 def _require_free(output: Output, place: Path) -> None:
     if not output.folder:
         require_place(place)
-    elif place.exists() and not place.is_dir():
-        raise ContractError(f"{place} exists already, and is no folder", "name another folder")
+    else:
+        _require_folder(place)
     if output.folder and output.files is _as_named:
         if place.is_dir() and any(place.iterdir()):
             raise ContractError(f"{place} exists already", "name a new folder, or remove it first")
@@ -223,6 +224,19 @@ def _require_free(output: Output, place: Path) -> None:
             raise ContractError(f"{file} exists already", "name a new file, or remove it first")
         if not file.is_file() or not kind.is_of(file):
             raise ContractError(f"{file} exists already, and is not {kind.what}", ELSEWHERE)
+
+
+def _require_folder(place: Path) -> None:
+    """Refuse a folder that is a file, or that this user could not make or write to."""
+    if place.exists() and not place.is_dir():
+        raise ContractError(f"{place} exists already, and is no folder", "name another folder")
+    there = next(each for each in (place, *place.absolute().parents) if each.exists())
+    if not there.is_dir():
+        raise ContractError(
+            f"{place} cannot be made: {there} is no folder", "name one in another folder"
+        )
+    if not os.access(there, os.W_OK):
+        raise ContractError(f"{place} cannot be written by this user", "name one in another folder")
 
 
 def _files_of(output: Output, place: Path) -> Iterator[tuple[Path, Kind | None]]:

@@ -150,6 +150,26 @@ def test_a_recording_is_not_replaced_by_what_is_read_of_it(
     assert day.read_text() == "what a sensor measured"
 
 
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A benchmark ran for hours, and then had no place for its leaderboard."""
+    (tmp_path / "file").touch()
+    (tmp_path / "new").mkdir()
+    folders = [(name, each) for name, each in EVERY if each.folder]
+    assert len(folders) > 5
+    for name, output in folders:
+        for place in (tmp_path / "file", tmp_path / "file" / "deep" / "board"):
+            with pytest.raises(ContractError, match="is no folder"):
+                require_outputs(name, context(name, {output.parameter: place}))
+        for place in (tmp_path / "new", tmp_path / "new" / "deep" / "board"):
+            require_outputs(name, context(name, {output.parameter: place}))
+    monkeypatch.setattr("rehabcast.commands.rules.outputs.os.access", lambda *_: False)
+    for name, output in folders:
+        with pytest.raises(ContractError, match="cannot be written by this user"):
+            require_outputs(name, context(name, {output.parameter: tmp_path / "new" / "board"}))
+
+
 def test_two_outputs_of_a_command_are_two_files(tmp_path: Path) -> None:
     for place in (tmp_path / "new", tmp_path / "there"):
         with pytest.raises(ContractError, match="two files at once"):
