@@ -85,6 +85,11 @@ def flaw(name: str) -> str | None:
     return None
 
 
+def is_like_an_option(name: str) -> bool:
+    """Return whether a command would take a name for one of its options."""
+    return name.startswith("-")
+
+
 def canonical(name: str) -> str:
     """Return the one spelling of a name: composed, and with single spaces inside only."""
     return unicodedata.normalize("NFC", " ".join(part for part in name.split(" ") if part))

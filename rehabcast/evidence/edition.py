@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 from audits.disclosure.over_time import last_shown, shown
 from audits.judging.wording import group_in_words
@@ -48,6 +47,7 @@ from serving.state.evidence.clinicians import decisions_by_clinician
 from serving.state.evidence.editions import Kept, Numbers, keep, made_before
 from serving.state.evidence.served import REASON, REFUSED, served_until
 from serving.state.store import Store
+from stores.folders import drafted
 
 JSON_FILE, HTML_FILE, PDF_FILE = "monitoring.json", "monitoring.html", "monitoring.pdf"
 CLINICIANS = "clinicians"
@@ -144,8 +144,7 @@ def write_edition(edition: Edition, folder: Path) -> tuple[Path, ...]:
     """Write JSON, page, PDF and picture into a folder; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     # All of them are made before the first takes the place of an earlier one.
-    with TemporaryDirectory(prefix=".", dir=folder) as made:
-        drafts = Path(made)
+    with drafted(folder / JSON_FILE) as drafts:
         figures: tuple[Figure, ...] = draw(edition, drafts)
         document = monthly_edition(edition, figures)
         (drafts / JSON_FILE).write_text(edition.model_dump_json(indent=2) + "\n", "utf-8")

@@ -70,8 +70,6 @@ def run(
     from rehabcast.identity import actor_of, open_ledger
 
     settings = Settings()
-    for file in filter(None, (output, metrics)):
-        require_place(file)
     now = datetime.now(UTC)
     with closing(open_ledger(settings)) as ledger, opened(settings) as store:
         version = watched(settings, ledger, name)
@@ -103,8 +101,6 @@ def compare(
     from rehabcast.identity import actor_of, open_ledger
 
     settings = Settings()
-    if output is not None:
-        require_place(output)
     with closing(open_ledger(settings)) as ledger, opened(settings) as store:
         found = compare_pairs(
             settings, store, ledger, version, actor=actor_of(settings, ledger),
