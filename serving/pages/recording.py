@@ -20,7 +20,7 @@ from serving.http.alerts.handlers import decide_alert
 from serving.http.decoding import RequestInvalid
 from serving.monitoring.answers import AlertDecisionRequest
 from serving.pages.forms import to_date, to_number, to_score, to_whole
-from serving.pages.page import HOME, OPEN_TASK, Answer, Field, Visit, go
+from serving.pages.page import HOME, OPEN_TASK, Answer, Field, Visit, go, go_back
 from serving.pages.rendering import later
 from serving.pages.words import DECISIONS, OUTCOMES, code_name, is_kind, number
 from serving.schemas import FeedbackRequest, ObservationsRequest, SubjectId
@@ -76,7 +76,7 @@ def record_score(visit: Visit) -> Answer:
             ObservationsRequest(subject=visit.subject, observations=observations, today=today)
         )
     )
-    return _back(visit, "recorded", code)
+    return go_back(visit, "recorded", code=code)
 
 
 def correction_fields(
@@ -128,7 +128,7 @@ def correct_score(visit: Visit) -> Answer:
             )
         )
     )
-    return _back(visit, "corrected", code)
+    return go_back(visit, "corrected", code=code)
 
 
 def feedback_fields(visit: Visit) -> list[Field]:
@@ -155,7 +155,7 @@ def give_feedback(visit: Visit) -> Answer:
         FeedbackRequest,
     )  # fmt: skip
     handlers.feedback(visit.call(request))
-    return _back(visit, "feedback")
+    return go_back(visit, "feedback")
 
 
 def alert_fields(visit: Visit) -> list[Field]:
@@ -182,7 +182,7 @@ def decide(visit: Visit) -> Answer:
         AlertDecisionRequest,
     )  # fmt: skip
     decide_alert(visit.call(request))
-    return _back(visit, "decided")
+    return go_back(visit, "decided")
 
 
 def patient_fields(visit: Visit) -> list[Field]:
@@ -286,13 +286,3 @@ def _facts(visit: Visit) -> list[Code]:
         for code in dict.fromkeys(codes)
         if code in known and known[code].kind is Kind.PERSON and code != ONSET
     ]
-
-
-def _back(visit: Visit, done: str, code: str = "") -> Answer:
-    """Go back to the instrument that it was about, or else that was open, if it is in service."""
-    tasks = [each.served.bundle.task for each in visit.runtime.champions.current]
-    was_open = visit.form[OPEN_TASK.name]
-    found = [task.name for task in tasks if task.target.code == code]
-    found += [task.name for task in tasks if task.name == was_open]
-    open_task = f"&task={found[0]}" if found else ""
-    return go(f"{HOME}/patients/{visit.subject}?done={done}{open_task}")
