@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts.task import Milestone, Target
+from contracts.task import Milestone
 from contracts.vocabulary import Kind, vocabulary
 from contracts.vocabulary.changes import amount_in_words
 from serving.forecast.behind import SUREST
 from serving.forecast.explain import ALL_DAYS, EARLY_DAYS, RECENT_DAYS
-from serving.forecast.measured_again.facts import shown_points
 from serving.monitoring import alert
 from serving.pages.rendering import Say, is_in_points, later
-from serving.settled import NextMeasurement
 
 ALERTS = {
     alert.Kind.SCORE_FELL: later("Score became worse"),
@@ -127,29 +125,6 @@ def code_name(code: str) -> str:
     """Return a code's published name."""
     entry = vocabulary().get(code)
     return code if entry is None else entry.name
-
-
-def worth_in_words(fact: NextMeasurement, target: Target, say: Say) -> str:
-    """Say what one more score would be worth, with the numbers that the answer's own words have.
-
-    Empty where nobody can say it: the fact has the reason.
-    """
-    points = shown_points(fact, target.step)
-    if points is None:
-        return ""
-    now, then, less = points
-    if less <= 0:
-        return say(
-            "Measured again in %(days)s days, the range for week %(week)s would be no narrower on"
-            " average: it is %(width)s wide now.",
-            days=fact.days, week=fact.horizon_weeks, width=f"{now:g}",
-        )  # fmt: skip
-    return say(
-        "Measured again in %(days)s days, the range for week %(week)s would be about %(amount)s"
-        " narrower on average: %(expected)s wide instead of %(width)s.",
-        days=fact.days, week=fact.horizon_weeks, expected=f"{then:g}", width=f"{now:g}",
-        amount=say.isolated(amount_in_words(target.code, less)),
-    )  # fmt: skip
 
 
 def is_kind(code: str, kind: Kind) -> bool:
