@@ -285,13 +285,10 @@ def _dates(report: EventReport, codes: _Codes, day_N: Integers, write: WriteDay)
         np.minimum.at(day_P, person_N[own_N], day_N[own_N])
         first_day[code], name = day_P, vocabulary()[code].name
         problems += everyone.rows(
-            day_P == LATEST,
-            code,
+            day_P == LATEST, code,
             lambda row, name=name: f"{report.who(row)} has no {name}",  # type: ignore[misc]
-            "add its date",
-            f"subjects without {name}",
-            names_whose=True,
-        )
+            "add its date", f"subjects without {name}", names_whose=True,
+        )  # fmt: skip
     onset_N = first_day[ONSET][person_N]
     return problems + report.rows(
         (day_N != NEVER) & (onset_N != LATEST) & (day_N < onset_N),
