@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from contracts.errors import ForecastRefused
+from contracts.naming.units import readable
 from contracts.observation import Observation
 from serving.forecast.measured_again.facts import in_words, share_narrower
 from serving.forecast.question import is_measured
@@ -27,7 +28,6 @@ from serving.pages.words import (
     chance,
     code_name,
     milestone_meaning,
-    number,
     reason_name,
 )
 from serving.schemas import ForecastAnswer, ForecastRequest, HorizonForecast
@@ -84,7 +84,7 @@ def patient(visit: Visit) -> Answer:
         "correction_fields": correction_fields(visit, (enrolment, record)),
         "feedback_fields": feedback_fields(visit), "alert_fields": alert_fields(visit),
         "done": DONE.get(visit.query.get("done", ""), ""),
-        "number": number, "score": lambda value: formatted_score(answer, value),
+        "number": readable, "score": lambda value: formatted_score(answer, value),
     }  # fmt: skip
     if answer.status == "forecast":
         facts |= _forecast_facts(answer, scores, visit)

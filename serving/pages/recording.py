@@ -11,6 +11,7 @@ import msgspec
 
 from contracts.cohort import ONSET
 from contracts.errors import ForecastRefused
+from contracts.naming.units import readable
 from contracts.naming.worded import Worded
 from contracts.observation import Observation
 from contracts.vocabulary import Code, Kind, vocabulary
@@ -22,7 +23,7 @@ from serving.monitoring.answers import AlertDecisionRequest
 from serving.pages.forms import to_date, to_number, to_score, to_whole
 from serving.pages.page import HOME, OPEN_TASK, Answer, Field, Visit, go, go_back
 from serving.pages.rendering import later
-from serving.pages.words import DECISIONS, OUTCOMES, code_name, is_kind, number
+from serving.pages.words import DECISIONS, OUTCOMES, code_name, is_kind
 from serving.schemas import FeedbackRequest, ObservationsRequest, SubjectId
 from serving.state.watch.caseload import read_recent
 from serving.state.watch.today import stated_today
@@ -89,7 +90,7 @@ def correction_fields(
             f"{o.code} {o.day_since_onset}",
             visit.say(
                 "%(name)s, day %(day)s after the start: %(score)s",
-                name=code_name(o.code), day=o.day_since_onset - enrolment, score=number(o.value),
+                name=code_name(o.code), day=o.day_since_onset - enrolment, score=readable(o.value),
             ),
         )
         for o in reversed(record)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from contracts.naming.units import readable
 from contracts.task import Milestone
 from contracts.vocabulary import Kind, vocabulary
 from contracts.vocabulary.changes import amount_in_words
@@ -105,13 +106,13 @@ def milestone_meaning(milestone: Milestone, code: str, say: Say) -> str:
     """Say what has to be reached for a milestone, a gain in the unit of the instrument."""
     gain = milestone.gain_at_least
     if gain is not None and is_in_points(code):
-        return say("at least %(points)s points better than now", points=number(gain))
+        return say("at least %(points)s points better than now", points=readable(gain))
     if gain is not None:
         amount = say.isolated(amount_in_words(code, gain))
         return say("at least %(amount)s better than now", amount=amount)
     if milestone.at_least is not None:
-        return say("a score of %(score)s or more", score=number(milestone.at_least))
-    return say("a score of %(score)s or less", score=number(milestone.at_most or 0))
+        return say("a score of %(score)s or more", score=readable(milestone.at_least))
+    return say("a score of %(score)s or less", score=readable(milestone.at_most or 0))
 
 
 def reason_name(modality: str, window: str, say: Say) -> str:
@@ -131,11 +132,3 @@ def is_kind(code: str, kind: Kind) -> bool:
     """Say whether a code is of a kind."""
     entry = vocabulary().get(code)
     return entry is not None and entry.kind is kind
-
-
-def number(value: float) -> str:
-    """Return a number with about three digits that mean something."""
-    size = abs(value)
-    if size >= 100 or value == round(value):
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if size >= 10 else f"{value:.2f}"
