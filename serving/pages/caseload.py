@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from contracts.naming.units import readable
 from contracts.vocabulary import vocabulary
 from serving.http.alerts.handlers import LOOK_SECONDS
 from serving.http.decoding import from_query
@@ -14,7 +15,7 @@ from serving.monitoring.words import sentence
 from serving.pages.charts import Point, sparkline
 from serving.pages.page import Answer, Visit
 from serving.pages.rendering import later, unit_of
-from serving.pages.words import ALERTS, TONES, URGENCIES, code_name, number
+from serving.pages.words import ALERTS, TONES, URGENCIES, code_name
 from serving.state.alerting.looking import look_at_waiting
 from serving.state.champions import targets_of
 from serving.state.watch.patients import PatientRow, Shown, patients
@@ -97,8 +98,8 @@ def _row(row: PatientRow, ends: dict[str, tuple[float, float]], visit: Visit) ->
             )
             for alert in row.alerts
         ],
-        score=number(scores[-1][1]) if scores else "",
-        change="" if change is None else f"{'+' if change > 0 else ''}{number(change)}",
+        score=readable(scores[-1][1]) if scores else "",
+        change="" if change is None else f"{'+' if change > 0 else ''}{readable(change)}",
         scale=f"{code_name(code)}, {unit_of(code)}" if scores else "",
         points=sparkline(scores, low, high),
         newest=row.newest[:10],

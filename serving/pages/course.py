@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
+from contracts.naming.units import readable
 from contracts.observation import Observation
 from contracts.vocabulary import Kind
 from serving.pages.charts import daily
 from serving.pages.rendering import unit_of
-from serving.pages.words import code_name, is_kind, number
+from serving.pages.words import code_name, is_kind
 
 WEEK = 7
 
@@ -63,6 +64,6 @@ def drawn(series: tuple[str, list[tuple[int, float]]]) -> dict[str, Any]:
     return {
         "name": code_name(code), "unit": unit_of(code), "chart": daily(values),
         "days": len(values), "span": values[-1][0] - values[0][0] + 1,
-        "first": values[0][0], "last": values[-1][0], "middle": number(median(last)),
-        "weeks": [(week, len(found), number(median(found))) for week, found in weeks.items()],
+        "first": values[0][0], "last": values[-1][0], "middle": readable(median(last)),
+        "weeks": [(week, len(found), readable(median(found))) for week, found in weeks.items()],
     }  # fmt: skip

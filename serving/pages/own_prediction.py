@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from contracts.naming.units import readable
 from serving.http.decoding import RequestInvalid
 from serving.pages.forms import to_number
 from serving.pages.page import HOME, Answer, Field, Visit, go
 from serving.pages.rendering import later
-from serving.pages.words import code_name, number
+from serving.pages.words import code_name
 from serving.state.champion import Snapshot
 from serving.state.people.predictions import Prediction, predictions, put
 
@@ -40,7 +41,7 @@ def ask(
         return None
     task = snapshot.served.bundle.task
     facts: dict[str, Any] = {
-        "subject": visit.subject, "task": task.name, "scores": scores, "number": number,
+        "subject": visit.subject, "task": task.name, "scores": scores, "number": readable,
         "code": task.target.code, "instrument": code_name(task.target.code), "low": task.target.low,
         "high": task.target.high, "fields": _fields(visit, snapshot, day),
         "values": {"task": task.name}, "simulated": snapshot.served.bundle.manifest.simulated,
@@ -117,7 +118,8 @@ def _fields(visit: Visit, snapshot: Snapshot, day: int | None) -> list[Field]:
         Field(name="weeks", label=later("In which week after the start of rehabilitation?"),
               kind="choice", choices=weeks),
         Field(name="score", kind="number", longest=20, label=visit.say(
-            "Score, from %(low)s to %(high)s", low=number(target.low), high=number(target.high))),
+            "Score, from %(low)s to %(high)s",
+            low=readable(target.low), high=readable(target.high))),
     ]  # fmt: skip
 
 

@@ -215,3 +215,26 @@ def go(location: str, *cookies: str) -> Answer:
 def with_task(path: str, task: str) -> str:
     """Return the address of a page that has an instrument open; of none, its path."""
     return f"{path}?task={quote(task, safe='')}" if task else path
+
+
+def go_back(visit: Visit, done: str, *, code: str = "", page: str = "") -> Answer:
+    """Go back to a patient's page with the instrument that a form was about, or that was open.
+
+    What is not in service is not opened: it may have been withdrawn while somebody typed, or the
+    hidden field may hold anything.
+
+    Parameters
+    ----------
+    done
+        What the page says of it.
+    code
+        Of the instrument that the form was about, if it was about one.
+    page
+        Below the patient's own, such as `/whatif`.
+    """
+    tasks = [each.served.bundle.task for each in visit.runtime.champions.current]
+    was_open = visit.form[OPEN_TASK.name]
+    found = [task.name for task in tasks if task.target.code == code]
+    found += [task.name for task in tasks if task.name == was_open]
+    open_task = f"&task={found[0]}" if found else ""
+    return go(f"{HOME}/patients/{visit.subject}{page}?done={done}{open_task}")

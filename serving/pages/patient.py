@@ -8,10 +8,9 @@ from functools import partial
 from typing import Any
 
 from contracts.errors import ForecastRefused
+from contracts.naming.units import readable
 from contracts.observation import Observation
-from contracts.task import Target
-from serving.forecast.behind import milestone_sentences
-from serving.forecast.measured_again.facts import in_words
+from serving.forecast.measured_again.facts import in_words, share_narrower
 from serving.forecast.question import is_measured
 from serving.formats.formatting import formatted_change, formatted_score
 from serving.http.alerts.handlers import answer_subject_alerts
@@ -29,9 +28,7 @@ from serving.pages.words import (
     chance,
     code_name,
     milestone_meaning,
-    number,
     reason_name,
-    worth_in_words,
 )
 from serving.schemas import ForecastAnswer, ForecastRequest, HorizonForecast
 from serving.state.champion import Snapshot
@@ -87,10 +84,10 @@ def patient(visit: Visit) -> Answer:
         "correction_fields": correction_fields(visit, (enrolment, record)),
         "feedback_fields": feedback_fields(visit), "alert_fields": alert_fields(visit),
         "done": DONE.get(visit.query.get("done", ""), ""),
-        "number": number, "score": lambda value: formatted_score(answer, value),
+        "number": readable, "score": lambda value: formatted_score(answer, value),
     }  # fmt: skip
     if answer.status == "forecast":
-        facts |= _forecast_facts(answer, scores, visit, snapshot.served.bundle.task.target)
+        facts |= _forecast_facts(answer, scores, visit)
         facts["meaning"] = meanings_of(snapshot, visit)
     return Answer(template="patient.html", facts=facts, reply=reply)
 
@@ -167,7 +164,9 @@ def _worth(
 ) -> list[dict[str, Any]]:
     """Return what one more score of each instrument is worth: what narrows its range most, first.
 
-    Points of two instruments cannot be compared, so it is the share of the range that goes.
+    Points of two instruments cannot be compared, so it is the share of the range that goes. Behind
+    those whose worth is known, be it that a range widens, are those of which nobody can say it, and
+    last those without a forecast.
     """
     current = [each.served.bundle.task for each in visit.runtime.champions.current]
     targets = {task.name: task.target for task in current}
@@ -176,13 +175,16 @@ def _worth(
         if each is None or each.model.task not in targets:
             continue
         fact, target = each.next_measurement, targets[each.model.task]
-        share = (fact.narrower_by or 0) / fact.width_80 if fact and fact.width_80 else 0.0
         found.append({
-            "instrument": code_name(target.code), "share": share,
-            "words": worth_in_words(fact, target, visit.say) if fact else "",
-            "why": fact.why_not_known if fact else "",
+            "instrument": code_name(target.code),
+            "share": share_narrower(fact) if fact else None,
+            "words": in_words(fact, target.code, target.step) if fact else "",
         })  # fmt: skip
-    return sorted(found, key=lambda row: -row["share"])
+    return sorted(found, key=_worth_order)
+
+
+def _worth_order(row: dict[str, Any]) -> tuple[bool, bool, float]:
+    return not row["words"], row["share"] is None, -(row["share"] or 0.0)
 
 
 def _forecast(
@@ -214,7 +216,7 @@ def is_unmeasured(answer: ForecastAnswer, snapshot: Snapshot) -> bool:
 
 
 def _forecast_facts(
-    answer: ForecastAnswer, scores: Sequence[tuple[int, float]], visit: Visit, target: Target
+    answer: ForecastAnswer, scores: Sequence[tuple[int, float]], visit: Visit
 ) -> dict[str, Any]:
     horizon = _explained(answer)
     return {
@@ -223,7 +225,7 @@ def _forecast_facts(
         "all_chances": [
             (each, chances_of(each, answer, visit)) for each in answer.horizons
         ],
-        "reasons": reasons_of(answer, visit), "said": _said(answer, target),
+        "reasons": reasons_of(answer, visit), "said": _said(answer),
         "change": lambda points: formatted_change(answer, points),
     }  # fmt: skip
 
@@ -276,16 +278,15 @@ def reasons_of(answer: ForecastAnswer, visit: Visit) -> list[dict[str, Any]]:
     ]
 
 
-def _said(answer: ForecastAnswer, target: Target) -> list[str]:
-    """Return what the answer says in words, without what the page shows itself."""
-    shown = {
-        sentence
-        for horizon in answer.horizons
-        for sentence in milestone_sentences(horizon, answer.milestones_reached)
-    }
-    if answer.next_measurement is not None:
-        shown.add(in_words(answer.next_measurement, target.code, target.step))
-    return [line for line in answer.in_words if line not in shown]
+def _said(answer: ForecastAnswer) -> list[str]:
+    """Return what the answer says in words, without what the page shows itself.
+
+    Which is the milestones and the worth of a score, in their place (`serving.forecast.respond`).
+    """
+    again, settled = answer.next_measurement, answer.uncertainty
+    last = len(answer.in_words) - (settled is not None and settled.by_more_people is not None)
+    shown = len(_explained(answer).milestones) + (again is not None)
+    return [*answer.in_words[: last - shown], *answer.in_words[last:]]
 
 
 def today_and_alerts(visit: Visit) -> tuple[int | None, list[AlertRow]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from contracts.naming.units import readable
 from contracts.observation import Observation
 from serving.forecast.question import Question
 from serving.forecast.respond import respond
@@ -23,7 +24,7 @@ from serving.pages.course import scores_of
 from serving.pages.page import Answer, Visit
 from serving.pages.patient import chances_of, forecast_weeks, reasons_of
 from serving.pages.rendering import later
-from serving.pages.words import code_name, number
+from serving.pages.words import code_name
 from serving.schemas import HorizonForecast
 from serving.state.champion import Snapshot
 
@@ -103,10 +104,10 @@ def case(visit: Visit) -> Answer:
     facts: dict[str, Any] = {
         "number_of": int(said), "count": len(file.patients),
         "instrument": code_name(file.instrument), "code": file.instrument,
-        "scores": scores, "guess": guess, "truth": person.truth, "number": number,
+        "scores": scores, "guess": guess, "truth": person.truth, "number": readable,
         "low": target.low, "high": target.high, "week": round(person.truth.day / 7),
         "person": [
-            (code_name(o.code), o.label if o.value is None else number(o.value))
+            (code_name(o.code), o.label if o.value is None else readable(o.value))
             for o in person.observations
             if o.day_since_onset is None
         ],

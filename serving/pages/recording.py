@@ -11,6 +11,7 @@ import msgspec
 
 from contracts.cohort import ONSET
 from contracts.errors import ForecastRefused
+from contracts.naming.units import readable
 from contracts.naming.worded import Worded
 from contracts.observation import Observation
 from contracts.vocabulary import Code, Kind, vocabulary
@@ -20,9 +21,9 @@ from serving.http.alerts.handlers import decide_alert
 from serving.http.decoding import RequestInvalid
 from serving.monitoring.answers import AlertDecisionRequest
 from serving.pages.forms import to_date, to_number, to_score, to_whole
-from serving.pages.page import HOME, OPEN_TASK, Answer, Field, Visit, go
+from serving.pages.page import HOME, OPEN_TASK, Answer, Field, Visit, go, go_back
 from serving.pages.rendering import later
-from serving.pages.words import DECISIONS, OUTCOMES, code_name, is_kind, number
+from serving.pages.words import DECISIONS, OUTCOMES, code_name, is_kind
 from serving.schemas import FeedbackRequest, ObservationsRequest, SubjectId
 from serving.state.watch.caseload import read_recent
 from serving.state.watch.today import stated_today
@@ -76,7 +77,7 @@ def record_score(visit: Visit) -> Answer:
             ObservationsRequest(subject=visit.subject, observations=observations, today=today)
         )
     )
-    return _back(visit, "recorded", code)
+    return go_back(visit, "recorded", code=code)
 
 
 def correction_fields(
@@ -89,7 +90,7 @@ def correction_fields(
             f"{o.code} {o.day_since_onset}",
             visit.say(
                 "%(name)s, day %(day)s after the start: %(score)s",
-                name=code_name(o.code), day=o.day_since_onset - enrolment, score=number(o.value),
+                name=code_name(o.code), day=o.day_since_onset - enrolment, score=readable(o.value),
             ),
         )
         for o in reversed(record)
@@ -128,7 +129,7 @@ def correct_score(visit: Visit) -> Answer:
             )
         )
     )
-    return _back(visit, "corrected", code)
+    return go_back(visit, "corrected", code=code)
 
 
 def feedback_fields(visit: Visit) -> list[Field]:
@@ -155,7 +156,7 @@ def give_feedback(visit: Visit) -> Answer:
         FeedbackRequest,
     )  # fmt: skip
     handlers.feedback(visit.call(request))
-    return _back(visit, "feedback")
+    return go_back(visit, "feedback")
 
 
 def alert_fields(visit: Visit) -> list[Field]:
@@ -182,7 +183,7 @@ def decide(visit: Visit) -> Answer:
         AlertDecisionRequest,
     )  # fmt: skip
     decide_alert(visit.call(request))
-    return _back(visit, "decided")
+    return go_back(visit, "decided")
 
 
 def patient_fields(visit: Visit) -> list[Field]:
@@ -286,13 +287,3 @@ def _facts(visit: Visit) -> list[Code]:
         for code in dict.fromkeys(codes)
         if code in known and known[code].kind is Kind.PERSON and code != ONSET
     ]
-
-
-def _back(visit: Visit, done: str, code: str = "") -> Answer:
-    """Go back to the instrument that it was about, or else that was open, if it is in service."""
-    tasks = [each.served.bundle.task for each in visit.runtime.champions.current]
-    was_open = visit.form[OPEN_TASK.name]
-    found = [task.name for task in tasks if task.target.code == code]
-    found += [task.name for task in tasks if task.name == was_open]
-    open_task = f"&task={found[0]}" if found else ""
-    return go(f"{HOME}/patients/{visit.subject}?done={done}{open_task}")

@@ -76,11 +76,13 @@ class Say:
             return str(text), "en"
         if not isinstance(text, Worded) or not text.values:
             return found, self.language
-        values = {
-            name: self.translated(value)[0] if isinstance(value, Worded) else value
-            for name, value in text.values.items()
-        }
-        return found % values, self.language
+        return found % {name: self._in_place(v) for name, v in text.values.items()}, self.language
+
+    def _in_place(self, value: Any) -> Any:
+        """Return what stands in a place of a sentence: in the language, or kept in its order."""
+        if isinstance(value, Worded):
+            return self.translated(value)[0]
+        return self.isolated(value) if isinstance(value, str) else value
 
     def isolated(self, text: Any) -> str:
         """Keep the order of a date, or of a number and its sign, where words run to the left."""

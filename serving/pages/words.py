@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts.task import Milestone, Target
+from contracts.naming.units import readable
+from contracts.task import Milestone
 from contracts.vocabulary import Kind, vocabulary
 from contracts.vocabulary.changes import amount_in_words
 from serving.forecast.behind import SUREST
 from serving.forecast.explain import ALL_DAYS, EARLY_DAYS, RECENT_DAYS
-from serving.forecast.measured_again.facts import shown_points
 from serving.monitoring import alert
 from serving.pages.rendering import Say, is_in_points, later
-from serving.settled import NextMeasurement
 
 ALERTS = {
     alert.Kind.SCORE_FELL: later("Score became worse"),
@@ -107,13 +106,13 @@ def milestone_meaning(milestone: Milestone, code: str, say: Say) -> str:
     """Say what has to be reached for a milestone, a gain in the unit of the instrument."""
     gain = milestone.gain_at_least
     if gain is not None and is_in_points(code):
-        return say("at least %(points)s points better than now", points=number(gain))
+        return say("at least %(points)s points better than now", points=readable(gain))
     if gain is not None:
         amount = say.isolated(amount_in_words(code, gain))
         return say("at least %(amount)s better than now", amount=amount)
     if milestone.at_least is not None:
-        return say("a score of %(score)s or more", score=number(milestone.at_least))
-    return say("a score of %(score)s or less", score=number(milestone.at_most or 0))
+        return say("a score of %(score)s or more", score=readable(milestone.at_least))
+    return say("a score of %(score)s or less", score=readable(milestone.at_most or 0))
 
 
 def reason_name(modality: str, window: str, say: Say) -> str:
@@ -129,38 +128,7 @@ def code_name(code: str) -> str:
     return code if entry is None else entry.name
 
 
-def worth_in_words(fact: NextMeasurement, target: Target, say: Say) -> str:
-    """Say what one more score would be worth, with the numbers that the answer's own words have.
-
-    Empty where nobody can say it: the fact has the reason.
-    """
-    points = shown_points(fact, target.step)
-    if points is None:
-        return ""
-    now, then, less = points
-    if less <= 0:
-        return say(
-            "Measured again in %(days)s days, the range for week %(week)s would be no narrower on"
-            " average: it is %(width)s wide now.",
-            days=fact.days, week=fact.horizon_weeks, width=f"{now:g}",
-        )  # fmt: skip
-    return say(
-        "Measured again in %(days)s days, the range for week %(week)s would be about %(amount)s"
-        " narrower on average: %(expected)s wide instead of %(width)s.",
-        days=fact.days, week=fact.horizon_weeks, expected=f"{then:g}", width=f"{now:g}",
-        amount=say.isolated(amount_in_words(target.code, less)),
-    )  # fmt: skip
-
-
 def is_kind(code: str, kind: Kind) -> bool:
     """Say whether a code is of a kind."""
     entry = vocabulary().get(code)
     return entry is not None and entry.kind is kind
-
-
-def number(value: float) -> str:
-    """Return a number with about three digits that mean something."""
-    size = abs(value)
-    if size >= 100 or value == round(value):
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if size >= 10 else f"{value:.2f}"

@@ -15,7 +15,7 @@ from contracts.errors import ContractError
 from contracts.exercise import Exercise, joined, read_sets
 from contracts.observation import LAST_DAY, Observation
 from rehabcast.commands.service.asking import UrlOption, asking, require_pseudonym, service_of
-from rehabcast.commands.service.what_if import read_plans
+from rehabcast.commands.service.plans_file import read_plans
 from rehabcast.output import AsJson, emit
 from rehabcast.settings import Settings
 from stores.private_files import write_private

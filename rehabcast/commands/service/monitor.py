@@ -62,10 +62,10 @@ def run(
     """Count the outcomes that are due; restrict or suspend if need be, or propose a wider scope."""
     from rehabcast.auditing.mirroring import try_to_show_champion
     from rehabcast.commands.service.record import opened
-    from rehabcast.evidence.metrics import write_metrics
+    from rehabcast.evidence.in_mlflow import track_run
+    from rehabcast.evidence.in_prometheus import write_metrics
     from rehabcast.evidence.running import run as run_monitoring
     from rehabcast.evidence.table import write_table
-    from rehabcast.evidence.tracked import track_run
     from rehabcast.evidence.watched import watched
     from rehabcast.identity import actor_of, open_ledger
 
@@ -142,8 +142,8 @@ def edition(
     """Write the monthly edition: who was served, what came of it, the tests, what was done."""
     from rehabcast.commands.service.record import opened
     from rehabcast.evidence.edition import JSON_FILE, edition_of, month_of, write_edition
+    from rehabcast.evidence.in_mlflow import track_edition
     from rehabcast.evidence.running import run as run_monitoring
-    from rehabcast.evidence.tracked import track_edition
     from rehabcast.evidence.watched import watched
     from rehabcast.identity import actor_of, open_ledger
 

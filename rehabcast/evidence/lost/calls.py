@@ -108,7 +108,7 @@ def put_on_record(
                     ),
                     Observation(code=TRACED, day_since_onset=since_onset),
                 ],
-                actor=actor, now=now,
+                actor=actor, now=now, tasks=[task],
             )  # fmt: skip
         except RehabcastError as error:
             raise ContractError(

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from serving.forecast.audit_status import LIMITS, SIMULATED_LIMIT
+from serving.forecast.audit_status import Standing
 from serving.forecast.behind import chance_in_words
 from serving.formats.cds.fitting import in_at_most, words_of
 from serving.formats.cds.override import override_line
@@ -205,7 +205,7 @@ def _for_team(
         [_simulated(answer)],
         [NO_REASON],
     ]
-    own = [limit for limit in answer.limits if limit not in {*LIMITS, SIMULATED_LIMIT}]
+    own = [limit for limit in answer.limits if not isinstance(limit, Standing)]
     later = [
         f"Week {formatted_horizon(h)}: {formatted_range(answer, h)}."
         for h in answer.horizons

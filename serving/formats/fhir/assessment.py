@@ -15,7 +15,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from contracts.errors import RehabcastError
 from contracts.task import Target
-from serving.forecast.audit_status import NOT_TO_WITHHOLD_THERAPY
+from serving.forecast.audit_status import Standing
 from serving.formats.fhir.device import device, labelled, model_card, provenance
 from serving.formats.fhir.evidence import References
 from serving.formats.fhir.predictions import predictions
@@ -73,7 +73,7 @@ def risk_assessment(answer: ForecastAnswer, basis: Basis, now: datetime) -> dict
             for horizon in answer.horizons
             for prediction in predictions(answer, horizon, horizon.calendar_date, basis.target)
         ],
-        "mitigation": NOT_TO_WITHHOLD_THERAPY,
+        "mitigation": str(Standing.THERAPY),
         "note": [{"text": text} for text in _notes(answer, notes)],
     }
     return collected(answer, basis, now, {own: assessment})

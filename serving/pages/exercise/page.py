@@ -16,7 +16,7 @@ from inference.twin.exercise_record import RecordedWeek, weeks_on_record
 from inference.twin.next_week import facts_of
 from serving.http.decoding import RequestInvalid
 from serving.pages.exercise.words import WHY, for_therapist, percent, repetitions
-from serving.pages.page import HOME, OPEN_TASK, Answer, Field, Visit, go, with_task
+from serving.pages.page import HOME, OPEN_TASK, Answer, Field, Visit, go_back, with_task
 from serving.pages.patient import today_and_alerts
 from serving.pages.plans import form
 from serving.pages.plans.page import ACTIONS as CHOICES
@@ -96,7 +96,7 @@ def decide(visit: Visit) -> Answer:
         ),
         actor=visit.caller.name, now=visit.now,
     )  # fmt: skip
-    return go(f"{HOME}/patients/{visit.subject}/exercise?done=decided&task={typed[OPEN_TASK.name]}")
+    return go_back(visit, "decided", page="/exercise")
 
 
 def _asked(visit: Visit) -> dict[str, Any]:

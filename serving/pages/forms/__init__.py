@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from urllib.parse import urlsplit
 
+from contracts.naming.units import readable
 from contracts.naming.worded import Worded
 from contracts.vocabulary import vocabulary
 from serving.http.decoding import RequestInvalid, form_fields
 from serving.http.refusals import RequestRefused
 from serving.pages.forms import uploads
 from serving.pages.page import OPEN_TASK, Field, Page
-from serving.pages.words import number
 from serving.state.people.sessions import LONGEST
 from serving.state.store import Store
 
@@ -154,8 +154,8 @@ def to_score(text: str, code: str, what: str) -> float:
     low, high = entry.low, entry.high
     if low is not None and high is not None and not low <= value <= high:
         raise RequestInvalid(
-            Worded("%(name)s has no score of %(value)s", name=entry.name, value=number(value)),
-            Worded("write %(low)s to %(high)s", low=number(low), high=number(high)),
+            Worded("%(name)s has no score of %(value)s", name=entry.name, value=readable(value)),
+            Worded("write %(low)s to %(high)s", low=readable(low), high=readable(high)),
         )
     return value
 

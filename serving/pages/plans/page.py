@@ -13,7 +13,7 @@ from serving.http import handlers
 from serving.http.decoding import RequestInvalid
 from serving.http.handlers import reply_of
 from serving.pages.charts import intervals
-from serving.pages.page import HOME, OPEN_TASK, Answer, Field, Visit, go
+from serving.pages.page import OPEN_TASK, Answer, Field, Visit, go_back
 from serving.pages.patient import (
     ask_on_page,
     is_unmeasured,
@@ -115,7 +115,7 @@ def decide_dose(visit: Visit) -> Answer:
         FeedbackRequest,
     )
     handlers.feedback(visit.call(request))
-    return go(f"{HOME}/patients/{visit.subject}/whatif?done=dose&task={typed[OPEN_TASK.name]}")
+    return go_back(visit, "dose", page="/whatif")
 
 
 def _shown(visit: Visit, task: str, **asked: Any) -> Answer:

@@ -21,7 +21,7 @@ from audits.sequential.plan import load_plan
 from contracts.task import Task
 from inference.bundle import Bundle
 from rehabcast.evidence import early
-from rehabcast.evidence.running import sums_of
+from rehabcast.evidence.sums import sums_of
 from rehabcast.evidence.watched import Watched
 from rehabcast.identity import open_ledger
 from rehabcast.settings import Settings
