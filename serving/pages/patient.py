@@ -15,13 +15,12 @@ from serving.forecast.measured_again.facts import in_words
 from serving.forecast.question import is_measured
 from serving.formats.formatting import formatted_change, formatted_score
 from serving.http.alerts.handlers import answer_subject_alerts
-from serving.http.decoding import from_query
 from serving.http.handlers import reply_of
 from serving.http.runtime import forecast
 from serving.monitoring.answers import AlertRow, SubjectAlerts, row_of
 from serving.pages import own_prediction
 from serving.pages.charts import fan, waterfall
-from serving.pages.course import drawn, other_scores, scores_of, series_of
+from serving.pages.course import drawn, other_scores, scores_of, series_of, week_chosen
 from serving.pages.page import Answer, Visit
 from serving.pages.recording import alert_fields, correction_fields, feedback_fields, score_fields
 from serving.pages.rendering import later
@@ -38,7 +37,6 @@ from serving.state.champion import Snapshot
 from serving.state.champions import targets_of
 from serving.state.watch.patients import found_today
 
-WEEK = 7
 DONE = {
     "recorded": later("The score is on record."),
     "corrected": later("The correction is on record; what was there stays on the chain."),
@@ -54,10 +52,10 @@ def patient(visit: Visit) -> Answer:
     """Show a patient."""
     subject = visit.subject
     enrolment, record = visit.record()
-    snapshot = snapshot_for(visit, record, visit.query.get("task", ""))
-    week = from_query(visit.query, "week", int, "a whole number of weeks")
+    snapshot = snapshot_for(visit, record)
     worth = "worth" in visit.query
     today, alerts = today_and_alerts(visit)
+    week = week_chosen(visit, snapshot, (enrolment, record), today)
     target = snapshot.served.bundle.task.target.code
     scores = scores_of(record, target, enrolment)
     made = own_prediction.made_of(visit, snapshot)
@@ -81,6 +79,7 @@ def patient(visit: Visit) -> Answer:
         "more_series": 0 if everything else max(0, len(series) - MOST_SERIES),
         "tasks": [s.served.bundle.task.name for s in visit.runtime.champions.current],
         "task": snapshot.served.bundle.task.name, "beside": beside,
+        "choices": visit.choices | {"task": snapshot.served.bundle.task.name},
         "worth": _worth(visit, answer, beside) if worth else None,
         "absent": list(visit.runtime.champions.absent),
         "score_fields": score_fields(visit),
@@ -99,12 +98,13 @@ def family_sheet(visit: Visit) -> Answer:
     """Show a patient's forecast in plain words, for one printed page."""
     subject = visit.subject
     enrolment, record = visit.record()
-    snapshot = snapshot_for(visit, record, visit.query.get("task", ""))
+    snapshot = snapshot_for(visit, record)
     today, _ = today_and_alerts(visit)
-    answer = _forecast(visit, snapshot, None, False, (enrolment, record), today)
+    week = week_chosen(visit, snapshot, (enrolment, record), today)
+    answer = _forecast(visit, snapshot, week, False, (enrolment, record), today)
     facts: dict[str, Any] = {
         "subject": subject, "answer": answer, "unmeasured": is_unmeasured(answer, snapshot),
-        "task": snapshot.served.bundle.task.name,
+        "choices": visit.choices | {"task": snapshot.served.bundle.task.name},
     }  # fmt: skip
     if answer.status == "forecast":
         horizon = _explained(answer)
@@ -117,9 +117,9 @@ def family_sheet(visit: Visit) -> Answer:
     return Answer(template="family.html", facts=facts, reply=reply_of(answer, answer))
 
 
-def snapshot_for(visit: Visit, record: Sequence[Observation], asked: str) -> Snapshot:
+def snapshot_for(visit: Visit, record: Sequence[Observation]) -> Snapshot:
     """Return the model of the task that is asked for, or of the first with a score on record."""
-    current = visit.runtime.champions.current
+    current, asked = visit.runtime.champions.current, visit.query.get("task", "")
     codes = {observation.code for observation in record}
     for snapshot in current:
         task = snapshot.served.bundle.task
@@ -226,12 +226,6 @@ def _forecast_facts(
         "reasons": reasons_of(answer, visit), "said": _said(answer, target),
         "change": lambda points: formatted_change(answer, points),
     }  # fmt: skip
-
-
-def forecast_weeks(snapshot: Snapshot, day: int) -> int:
-    """Return the week of the task's horizons that is nearest to a day after enrolment."""
-    weeks = [horizon.weeks for horizon in snapshot.served.bundle.task.horizons]
-    return min(weeks, key=lambda each: abs(each * WEEK - day))
 
 
 def _explained(answer: ForecastAnswer) -> HorizonForecast:

@@ -19,9 +19,9 @@ from serving.formats.formatting import formatted_score
 from serving.http.decoding import from_query
 from serving.http.refusals import RequestRefused
 from serving.pages.charts import fan
-from serving.pages.course import scores_of
+from serving.pages.course import forecast_weeks, scores_of
 from serving.pages.page import Answer, Visit
-from serving.pages.patient import chances_of, forecast_weeks, reasons_of
+from serving.pages.patient import chances_of, reasons_of
 from serving.pages.rendering import later
 from serving.pages.words import code_name, number
 from serving.schemas import HorizonForecast

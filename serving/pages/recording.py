@@ -20,7 +20,7 @@ from serving.http.alerts.handlers import decide_alert
 from serving.http.decoding import RequestInvalid
 from serving.monitoring.answers import AlertDecisionRequest
 from serving.pages.forms import to_date, to_number, to_score, to_whole
-from serving.pages.page import HOME, OPEN_TASK, Answer, Field, Visit, go
+from serving.pages.page import HOME, Answer, Field, Visit, go, with_choices
 from serving.pages.rendering import later
 from serving.pages.words import DECISIONS, OUTCOMES, code_name, is_kind, number
 from serving.schemas import FeedbackRequest, ObservationsRequest, SubjectId
@@ -37,7 +37,7 @@ def score_fields(visit: Visit) -> list[Field]:
         Field(name="code", label=later("Instrument"), kind="choice", choices=_instruments(visit)),
         Field(name="value", label=later("Score"), kind="number", longest=20),
         Field(name="day", label=later("Day of the score"), kind="number", longest=6, help=DAY_HELP),
-        *_which_day_is_today(visit), OPEN_TASK,
+        *_which_day_is_today(visit),
     ]  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def correction_fields(
         Field(
             name="value", label=later("Right score"), kind="number", optional=True, longest=20,
         ),
-        Field(name="reason", label=later("Why, in a sentence"), longest=500), OPEN_TASK,
+        Field(name="reason", label=later("Why, in a sentence"), longest=500),
     ]  # fmt: skip
 
 
@@ -135,7 +135,6 @@ def feedback_fields(visit: Visit) -> list[Field]:
     """Return the fields that say what a clinician makes of a forecast."""
     return [
         Field(name="forecast", kind="hidden", longest=32),
-        OPEN_TASK,
         Field(name="outcome", label=later("What do you make of it?"), kind="choice",
               choices=[(value, visit.say(label)) for value, label in OUTCOMES]),
         Field(name="reason", label=later("Why (needed unless you agree)"), kind="long",
@@ -166,7 +165,7 @@ def alert_fields(visit: Visit) -> list[Field]:
               choices=[(value, visit.say(label)) for value, label in DECISIONS]),
         Field(name="until", label=later("Until (only if not shown)"), kind="date", optional=True,
               longest=10),
-        Field(name="reason", label=later("Why, in a sentence")), OPEN_TASK,
+        Field(name="reason", label=later("Why, in a sentence")),
     ]  # fmt: skip
 
 
@@ -291,8 +290,9 @@ def _facts(visit: Visit) -> list[Code]:
 def _back(visit: Visit, done: str, code: str = "") -> Answer:
     """Go back to the instrument that it was about, or else that was open, if it is in service."""
     tasks = [each.served.bundle.task for each in visit.runtime.champions.current]
-    was_open = visit.form[OPEN_TASK.name]
+    choices = visit.choices
+    was_open = choices.pop("task", "")
     found = [task.name for task in tasks if task.target.code == code]
     found += [task.name for task in tasks if task.name == was_open]
-    open_task = f"&task={found[0]}" if found else ""
-    return go(f"{HOME}/patients/{visit.subject}?done={done}{open_task}")
+    open_task = {"task": found[0]} if found else {}
+    return go(with_choices(f"{HOME}/patients/{visit.subject}", choices, done=done, **open_task))

@@ -14,7 +14,7 @@ from contracts.vocabulary import vocabulary
 from serving.http.decoding import RequestInvalid, form_fields
 from serving.http.refusals import RequestRefused
 from serving.pages.forms import uploads
-from serving.pages.page import OPEN_TASK, Field, Page
+from serving.pages.page import Field, Page
 from serving.pages.words import number
 from serving.state.people.sessions import LONGEST
 from serving.state.store import Store
@@ -90,7 +90,7 @@ def sent(page: Page, content_types: Sequence[str], body: bytes) -> dict[str, str
 
 def as_sent(form: Mapping[str, str]) -> list[Field]:
     """Return fields for what somebody sent who is not signed in: nothing of the record is read."""
-    hidden = {uploads.FILE, uploads.NAME, OPEN_TASK.name}
+    hidden = {uploads.FILE, uploads.NAME}
     return [
         Field(name=name, label=name, optional=True, kind="hidden" if name in hidden else "text")
         for name in form if name != TOKEN

@@ -114,7 +114,9 @@ class Browser:
     def token(self, page: str, action: str) -> str:
         """Return the token of the form of a page that is sent to an address."""
         found = re.search(
-            rf'action="{re.escape(action)}".*?name="token" value="([^"]*)"', page, re.DOTALL
+            rf'action="{re.escape(action)}(?:\?[^"]*)?".*?name="token" value="([^"]*)"',
+            page,
+            re.DOTALL,
         )
         assert found is not None, f"no form for {action}"
         return unescape(found[1])
@@ -123,9 +125,12 @@ class Browser:
         self, path: str, form: dict[str, str], *, on: str = "", token: str | None = None,
         follow: bool = True, **headers: str,
     ) -> Any:  # fmt: skip
-        """Send the form of a page as a browser does."""
+        """Send the form of a page as a browser does; with a token, to the very address."""
         if token is None:
-            token = self.token(self.open(on or path.rpartition("/")[0]), path)
+            page = self.open(on or path.rpartition("/")[0])
+            token = self.token(page, path)
+            found = re.search(rf'action="({re.escape(path)}(?:\?[^"]*)?)"', page)
+            path = unescape(found[1]) if found else path
         return self.http.post(
             path, data={**form, "token": token}, headers=headers, follow_redirects=follow
         )
