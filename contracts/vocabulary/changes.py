@@ -89,7 +89,12 @@ def standard_error(code: str) -> float | None:
 
 def amount_in_words(code: str, amount: float) -> str:
     """Return an amount of a code with its unit, such as `6 points`."""
-    return f"{amount:g} {unit_of(code, amount)}".rstrip()
+    return with_unit(code, f"{amount:g}")
+
+
+def with_unit(code: str, shown: str) -> str:
+    """Return a score or a change as it is shown, with its unit: wherever a sentence says one."""
+    return f"{shown} {unit_of(code, float(shown.replace(',', '')))}".rstrip()
 
 
 def unit_of(code: str, amount: float) -> str:

@@ -32,10 +32,10 @@ def scores_of(record: Sequence[Observation], code: str, enrolment: int) -> list[
 
 def other_scores(
     record: Sequence[Observation], target: str, enrolment: int
-) -> list[tuple[str, list[tuple[int, float]]]]:
-    """Return what other assessments than the one that is forecast found, by name."""
+) -> list[tuple[str, str, list[tuple[int, float]]]]:
+    """Return name and code of each assessment besides the one that is forecast, and its scores."""
     codes = {o.code for o in record if o.code != target and is_kind(o.code, Kind.ASSESSMENT)}
-    return [(code_name(code), scores_of(record, code, enrolment)) for code in sorted(codes)]
+    return [(code_name(code), code, scores_of(record, code, enrolment)) for code in sorted(codes)]
 
 
 def series_of(

@@ -110,7 +110,8 @@ def _fields(visit: Visit, snapshot: Snapshot, day: int | None) -> list[Field]:
         Field(name="weeks", label=later("In which week after the start of rehabilitation?"),
               kind="choice", choices=weeks),
         Field(name="score", kind="number", longest=20, label=visit.say(
-            "Score, from %(low)s to %(high)s", low=number(target.low), high=number(target.high))),
+            "Score, from %(low)s to %(high)s", low=number(target.low),
+            high=visit.say.amount(target.code, number(target.high)))),
     ]  # fmt: skip
 
 

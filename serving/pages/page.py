@@ -41,6 +41,8 @@ class Field:
         Value and words of each choice.
     optional
         Whether it may be empty.
+    needed
+        When it is needed, where that depends on the rest of the form.
     longest
         Characters that are taken.
     """
@@ -51,6 +53,7 @@ class Field:
     help: str = ""
     choices: Sequence[tuple[str, str]] = ()
     optional: bool = False
+    needed: str = ""
     longest: int = 500
 
 

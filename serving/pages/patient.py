@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -67,8 +67,7 @@ def patient(visit: Visit) -> Answer:
     beside = _beside(visit, snapshot, worth, (enrolment, record), today)
     given = [answer, *(a for each in beside if (a := each["answer"]))]
     reply = replace(reply_of(answer, answer), answered=given)
-    everything = "all" in visit.query
-    series = series_of(record, enrolment)
+    everything, series = "all" in visit.query, series_of(record, enrolment)
     facts: dict[str, Any] = {
         "subject": subject, "answer": answer, "enrolment": enrolment,
         "unmeasured": is_unmeasured(answer, snapshot),
@@ -87,6 +86,7 @@ def patient(visit: Visit) -> Answer:
         "feedback_fields": feedback_fields(visit), "alert_fields": alert_fields(visit),
         "done": DONE.get(visit.query.get("done", ""), ""),
         "number": number, "score": lambda value: formatted_score(answer, value),
+        "amount": amounts_of(answer, visit),
     }  # fmt: skip
     if answer.status == "forecast":
         facts |= _forecast_facts(answer, scores, visit, snapshot.served.bundle.task.target)
@@ -113,6 +113,7 @@ def family_sheet(visit: Visit) -> Answer:
             "chances": chances_of(horizon, answer, visit),
             "meaning": meanings_of(snapshot, visit),
             "score": lambda value: formatted_score(answer, value),
+            "amount": amounts_of(answer, visit),
         }
     return Answer(template="family.html", facts=facts, reply=reply_of(answer, answer))
 
@@ -158,7 +159,7 @@ def _beside(
             horizon = next((h for h in answer.horizons if h.weeks == primary), answer.horizons[0])
             scores = scores_of(record[1], task.target.code, record[0])
             card |= {"chart": fan(answer, scores), "horizon": horizon}
-            card["score"] = partial(formatted_score, answer)
+            card |= {"score": partial(formatted_score, answer), "amount": amounts_of(answer, visit)}
     return cards
 
 
@@ -240,6 +241,12 @@ def chances_of(horizon: HorizonForecast, answer: ForecastAnswer, visit: Visit) -
         (name, None if name in answer.milestones_reached else chance(value, visit.say))
         for name, value in horizon.milestones.items()
     ]
+
+
+def amounts_of(answer: ForecastAnswer, visit: Visit) -> Callable[[float], str]:
+    """Return how a score of an answer is said in a sentence: with its unit."""
+    say = partial(visit.say.amount, answer.instrument_code)
+    return lambda value: say(formatted_score(answer, value))
 
 
 def meanings_of(snapshot: Snapshot, visit: Visit) -> dict[str, str]:

@@ -19,7 +19,7 @@ from serving.http import handlers
 from serving.http.alerts.handlers import decide_alert
 from serving.http.decoding import RequestInvalid
 from serving.monitoring.answers import AlertDecisionRequest
-from serving.pages.forms import to_date, to_number, to_score, to_whole
+from serving.pages.forms import amount, to_date, to_number, to_score, to_whole
 from serving.pages.page import HOME, Answer, Field, Visit, go, with_choices
 from serving.pages.rendering import later
 from serving.pages.words import DECISIONS, OUTCOMES, code_name, is_kind, number
@@ -63,8 +63,9 @@ def record_score(visit: Visit) -> Answer:
     _, record = visit.record()
     there = [o.value for o in record if (o.code, o.day_since_onset) == (code, day)]
     if there and there != [value]:
+        found = amount(code, f"{there[0]:g}")
         raise ForecastRefused(
-            Worded("another score of that day is on record: %(score)s", score=f"{there[0]:g}"),
+            Worded("another score of that day is on record: %(score)s", score=found),
             "use “Correct a score” on the patient's page if that one is wrong",
         )
     observations = [Observation(code=code, day_since_onset=day, value=value)]
@@ -89,7 +90,8 @@ def correction_fields(
             f"{o.code} {o.day_since_onset}",
             visit.say(
                 "%(name)s, day %(day)s after the start: %(score)s",
-                name=code_name(o.code), day=o.day_since_onset - enrolment, score=number(o.value),
+                name=code_name(o.code), day=o.day_since_onset - enrolment,
+                score=visit.say.amount(o.code, number(o.value)),
             ),
         )
         for o in reversed(record)
@@ -137,8 +139,8 @@ def feedback_fields(visit: Visit) -> list[Field]:
         Field(name="forecast", kind="hidden", longest=32),
         Field(name="outcome", label=later("What do you make of it?"), kind="choice",
               choices=[(value, visit.say(label)) for value, label in OUTCOMES]),
-        Field(name="reason", label=later("Why (needed unless you agree)"), kind="long",
-              optional=True),
+        Field(name="reason", label=later("Why"), kind="long", optional=True,
+              needed=later("needed unless you agree")),
     ]  # fmt: skip
 
 
@@ -163,8 +165,8 @@ def alert_fields(visit: Visit) -> list[Field]:
         Field(name="alert", kind="hidden", longest=130),
         Field(name="decision", label=later("What do you do?"), kind="choice",
               choices=[(value, visit.say(label)) for value, label in DECISIONS]),
-        Field(name="until", label=later("Until (only if not shown)"), kind="date", optional=True,
-              longest=10),
+        Field(name="until", label=later("Until"), kind="date", optional=True, longest=10,
+              needed=later("needed if it is not to be shown")),
         Field(name="reason", label=later("Why, in a sentence")),
     ]  # fmt: skip
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from contracts.task import Milestone, Target
 from contracts.vocabulary import Kind, vocabulary
-from contracts.vocabulary.changes import amount_in_words
 from serving.forecast.behind import SUREST
 from serving.forecast.explain import ALL_DAYS, EARLY_DAYS, RECENT_DAYS
 from serving.forecast.measured_again.facts import shown_points
 from serving.monitoring import alert
-from serving.pages.rendering import Say, is_in_points, later
+from serving.pages.rendering import Say, later
 from serving.settled import NextMeasurement
 
 ALERTS = {
@@ -105,15 +104,15 @@ def _of_ten(percent: int, value: float, say: Say) -> str:
 
 def milestone_meaning(milestone: Milestone, code: str, say: Say) -> str:
     """Say what has to be reached for a milestone, a gain in the unit of the instrument."""
-    gain = milestone.gain_at_least
-    if gain is not None and is_in_points(code):
-        return say("at least %(points)s points better than now", points=number(gain))
-    if gain is not None:
-        amount = say.isolated(amount_in_words(code, gain))
+    if milestone.gain_at_least is not None:
+        amount = say.amount(code, number(milestone.gain_at_least))
         return say("at least %(amount)s better than now", amount=amount)
     if milestone.at_least is not None:
-        return say("a score of %(score)s or more", score=number(milestone.at_least))
-    return say("a score of %(score)s or less", score=number(milestone.at_most or 0))
+        score = say.amount(code, number(milestone.at_least))
+        return say("a score of %(score)s or more", score=score)
+    return say(
+        "a score of %(score)s or less", score=say.amount(code, number(milestone.at_most or 0))
+    )
 
 
 def reason_name(modality: str, window: str, say: Say) -> str:
@@ -138,17 +137,18 @@ def worth_in_words(fact: NextMeasurement, target: Target, say: Say) -> str:
     if points is None:
         return ""
     now, then, less = points
+    shown_now, shown_less = f"{now:g}", f"{less:g}"
     if less <= 0:
         return say(
             "Measured again in %(days)s days, the range for week %(week)s would be no narrower on"
             " average: it is %(width)s wide now.",
-            days=fact.days, week=fact.horizon_weeks, width=f"{now:g}",
+            days=fact.days, week=fact.horizon_weeks, width=say.amount(target.code, shown_now),
         )  # fmt: skip
     return say(
         "Measured again in %(days)s days, the range for week %(week)s would be about %(amount)s"
         " narrower on average: %(expected)s wide instead of %(width)s.",
-        days=fact.days, week=fact.horizon_weeks, expected=f"{then:g}", width=f"{now:g}",
-        amount=say.isolated(amount_in_words(target.code, less)),
+        days=fact.days, week=fact.horizon_weeks, expected=f"{then:g}",
+        width=say.amount(target.code, shown_now), amount=say.amount(target.code, shown_less),
     )  # fmt: skip
 
 

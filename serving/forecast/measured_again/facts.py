@@ -51,10 +51,10 @@ def in_words(fact: NextMeasurement, code: str, step: float) -> str:
     start = f"Measured again in {fact.days} days, the 80 % range for week {fact.horizon_weeks}"
     now, then, less = points
     if less <= 0:
-        return f"{start} would be no narrower on average ({now:g} wide now)."
+        return f"{start} would be no narrower on average ({amount_in_words(code, now)} wide now)."
     return (
         f"{start} would be about {amount_in_words(code, less)} narrower on average"
-        f" ({then:g} wide instead of {now:g})."
+        f" ({then:g} instead of {amount_in_words(code, now)} wide)."
     )
 
 

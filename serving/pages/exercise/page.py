@@ -54,8 +54,8 @@ def decision_fields(visit: Visit) -> list[Field]:
         Field(name="advised", kind="hidden", optional=True, longest=20),
         Field(name="decision", label=later("What do you decide for next week?"), kind="choice",
               choices=tuple(CHOICES.items())),
-        Field(name="reason", label=later("Why (needed unless you do as the rules say)"),
-              kind="long", optional=True, longest=400),
+        Field(name="reason", label=later("Why"), kind="long", optional=True, longest=400,
+              needed=later("needed unless you do as the rules say")),
     ]  # fmt: skip
 
 

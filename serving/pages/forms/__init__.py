@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from contracts.naming.worded import Worded
 from contracts.vocabulary import vocabulary
+from contracts.vocabulary.changes import unit_of
 from serving.http.decoding import RequestInvalid, form_fields
 from serving.http.refusals import RequestRefused
 from serving.pages.forms import uploads
@@ -154,10 +155,22 @@ def to_score(text: str, code: str, what: str) -> float:
     low, high = entry.low, entry.high
     if low is not None and high is not None and not low <= value <= high:
         raise RequestInvalid(
-            Worded("%(name)s has no score of %(value)s", name=entry.name, value=number(value)),
-            Worded("write %(low)s to %(high)s", low=number(low), high=number(high)),
+            Worded(
+                "%(name)s has no score of %(value)s",
+                name=entry.name,
+                value=amount(code, number(value)),
+            ),
+            Worded("write %(low)s to %(high)s", low=number(low), high=amount(code, number(high))),
         )
     return value
+
+
+def amount(code: str, shown: str) -> Worded | str:
+    """Return a score with its unit, to be said in the reader's language."""
+    unit = unit_of(code, float(shown.replace(",", "")))
+    if not unit:
+        return shown
+    return Worded("%(amount)s %(unit)s", amount=shown, unit=Worded(unit))
 
 
 def to_whole(text: str, what: str) -> int:

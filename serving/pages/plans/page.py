@@ -83,10 +83,10 @@ def dose_fields(_: Visit) -> list[Field]:
         Field(name="forecast", kind="hidden", longest=32),
         Field(name="decision", label=later("What do you decide?"), kind="choice",
               choices=DECISIONS),
-        Field(name="hours", label=later("Hours a week instead (only if you change it)"),
-              kind="number", optional=True, longest=10),
-        Field(name="reason", label=later("Why (needed unless you accept it)"), kind="long",
-              optional=True, longest=400),
+        Field(name="hours", label=later("Hours a week instead"), kind="number", optional=True,
+              longest=10, needed=later("needed if you change it")),
+        Field(name="reason", label=later("Why"), kind="long", optional=True, longest=400,
+              needed=later("needed unless you accept it")),
     ]  # fmt: skip
 
 
@@ -138,6 +138,9 @@ def _shown(visit: Visit, **asked: Any) -> Answer:
         "kind": lambda name: visit.say(form.KINDS[name]), "actions": ACTIONS,
         "score": lambda value: formatted_score(answer, value),
         "change": lambda points: visit.say.isolated(formatted_change(answer, points)),
+        "moved": lambda points: visit.say.amount(
+            answer.instrument_code, formatted_change(answer, points)
+        ),
         "standing": [] if found is None else [OF_STANDING.get(s, s) for s in found.standing],
     }  # fmt: skip
     if found is not None:

@@ -18,33 +18,20 @@ from contracts.errors import PromotionRefused
 from serving.faults import Fault
 from serving.forecast.audit_status import ServedModel
 from serving.forecast.measured_again.facts import in_words
-from serving.http.middleware import RequestMiddleware
 from serving.http.runtime import Runtime
-from serving.http.shutdown import Shutdown
-from serving.pages.mounted import Pages
 from serving.pages.rendering import Say
-from serving.pages.table import PAGES
 from serving.pages.words import worth_in_words
 from serving.settled import NextMeasurement
 from serving.state.champion import Snapshot
 from serving.state.champions import Champions
-from tests.serving.pages.conftest import ARM, STEPS, Browser, Fixed
+from tests.serving.pages.conftest import ARM, SPEED, STEPS, WALKING, Browser, Fixed, following
 from tests.serving.pages.test_patient import P, text_of
 
-SPEED = "REHABCAST//WALK_TEST_SPEED"
-WALKING = "stroke-gait-speed"
 BESIDE = "Forecasts of other instruments"
 LARGEST = 60_000
 """Bytes of the page, compressed: the target of docs/pages.md, which counts the style sheets too."""
 
 STYLES = 14_000
-
-
-def following(browser: Browser, runtime: Runtime, champions: Champions, **changed: Any) -> None:
-    both = replace(runtime, champions=champions, **changed)
-    browser.http._transport._asgi.app = RequestMiddleware(  # type: ignore[attr-defined]
-        None, lambda: both, Shutdown(), Pages(PAGES)  # type: ignore[arg-type]
-    )  # fmt: skip
 
 
 @pytest.fixture
