@@ -12,7 +12,6 @@ from contracts.vocabulary import Kind
 from serving.http.decoding import from_query
 from serving.pages.charts import daily
 from serving.pages.page import Visit
-from serving.pages.rendering import unit_of
 from serving.pages.words import code_name, is_kind, number
 from serving.state.champion import Snapshot
 
@@ -64,7 +63,7 @@ def drawn(series: tuple[str, list[tuple[int, float]]]) -> dict[str, Any]:
         weeks[day // WEEK].append(value)
     last = [value for day, value in values if day > values[-1][0] - WEEK]
     return {
-        "name": code_name(code), "unit": unit_of(code), "chart": daily(values),
+        "name": code_name(code), "code": code, "chart": daily(values),
         "days": len(values), "span": values[-1][0] - values[0][0] + 1,
         "first": values[0][0], "last": values[-1][0], "middle": number(median(last)),
         "weeks": [(week, len(found), number(median(found))) for week, found in weeks.items()],

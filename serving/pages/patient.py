@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -25,10 +25,13 @@ from serving.pages.page import Answer, Visit
 from serving.pages.recording import alert_fields, correction_fields, feedback_fields, score_fields
 from serving.pages.rendering import later
 from serving.pages.words import (
+    MODALITIES,
+    amounts_of,
     chance,
     code_name,
     milestone_meaning,
     number,
+    people_in_words,
     reason_name,
     worth_in_words,
 )
@@ -76,7 +79,10 @@ def patient(visit: Visit) -> Answer:
         "others": other_scores(record, target, enrolment),
         "series": [drawn(each) for each in (series if everything else series[:MOST_SERIES])],
         "more_series": 0 if everything else max(0, len(series) - MOST_SERIES),
-        "tasks": [s.served.bundle.task.name for s in visit.runtime.champions.current],
+        "tasks": [
+            (task.name, code_name(task.target.code))
+            for task in (each.served.bundle.task for each in visit.runtime.champions.current)
+        ],
         "task": snapshot.served.bundle.task.name, "beside": beside,
         "choices": visit.choices | {"task": snapshot.served.bundle.task.name},
         "worth": _worth(visit, answer, beside) if worth else None,
@@ -86,7 +92,8 @@ def patient(visit: Visit) -> Answer:
         "feedback_fields": feedback_fields(visit), "alert_fields": alert_fields(visit),
         "done": DONE.get(visit.query.get("done", ""), ""),
         "number": number, "score": lambda value: formatted_score(answer, value),
-        "amount": amounts_of(answer, visit),
+        "amount": amounts_of(answer, visit.say), "people": partial(people_in_words, say=visit.say),
+        "modality": lambda name: visit.say(MODALITIES.get(name, name)),
     }  # fmt: skip
     if answer.status == "forecast":
         facts |= _forecast_facts(answer, scores, visit, snapshot.served.bundle.task.target)
@@ -113,7 +120,7 @@ def family_sheet(visit: Visit) -> Answer:
             "chances": chances_of(horizon, answer, visit),
             "meaning": meanings_of(snapshot, visit),
             "score": lambda value: formatted_score(answer, value),
-            "amount": amounts_of(answer, visit),
+            "amount": amounts_of(answer, visit.say),
         }
     return Answer(template="family.html", facts=facts, reply=reply_of(answer, answer))
 
@@ -159,7 +166,10 @@ def _beside(
             horizon = next((h for h in answer.horizons if h.weeks == primary), answer.horizons[0])
             scores = scores_of(record[1], task.target.code, record[0])
             card |= {"chart": fan(answer, scores), "horizon": horizon}
-            card |= {"score": partial(formatted_score, answer), "amount": amounts_of(answer, visit)}
+            card |= {
+                "score": partial(formatted_score, answer),
+                "amount": amounts_of(answer, visit.say),
+            }
     return cards
 
 
@@ -241,12 +251,6 @@ def chances_of(horizon: HorizonForecast, answer: ForecastAnswer, visit: Visit) -
         (name, None if name in answer.milestones_reached else chance(value, visit.say))
         for name, value in horizon.milestones.items()
     ]
-
-
-def amounts_of(answer: ForecastAnswer, visit: Visit) -> Callable[[float], str]:
-    """Return how a score of an answer is said in a sentence: with its unit."""
-    say = partial(visit.say.amount, answer.instrument_code)
-    return lambda value: say(formatted_score(answer, value))
 
 
 def meanings_of(snapshot: Snapshot, visit: Visit) -> dict[str, str]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+from contracts.groups import MINIMUM_SHOWN
 from contracts.task import Milestone, Target
 from contracts.vocabulary import Kind, vocabulary
 from serving.forecast.behind import SUREST
 from serving.forecast.explain import ALL_DAYS, EARLY_DAYS, RECENT_DAYS
 from serving.forecast.measured_again.facts import shown_points
+from serving.formats.formatting import formatted_score
 from serving.monitoring import alert
 from serving.pages.rendering import Say, later
+from serving.schemas import ForecastAnswer
 from serving.settled import NextMeasurement
 
 ALERTS = {
@@ -120,6 +125,19 @@ def reason_name(modality: str, window: str, say: Say) -> str:
     name = say(MODALITIES.get(modality, modality))
     words = WINDOWS.get(window, window)
     return f"{name}, {say(words)}" if words else name
+
+
+def amounts_of(answer: ForecastAnswer, say: Say) -> Callable[[float], str]:
+    """Return how a score of an answer is said in a sentence: with its unit."""
+    amount = partial(say.amount, answer.instrument_code)
+    return lambda value: amount(formatted_score(answer, value))
+
+
+def people_in_words(number_of: int | None, say: Say) -> str:
+    """Say how many people there are, as the answer tells it: none of a few (`shown_number`)."""
+    if number_of is None:
+        return say("fewer than %(people)s", people=MINIMUM_SHOWN)
+    return say("%(people)s or more", people=number_of)
 
 
 def code_name(code: str) -> str:

@@ -100,3 +100,21 @@ def test_every_unit_of_an_instrument_has_words_in_every_language() -> None:
         unit for unit in units if unit and Say("ur").amount_of(unit, "1") == f"\u20661 {unit}\u2069"
     }
     assert same <= {"%", "kg", "kgf", "Hz", "ms", "mL/kg a minute"}
+
+
+def test_every_number_of_people_says_what_it_counts(of_two: Browser) -> None:
+    page = of_two.open(f"{P}?task={WALKING}&without={WALKING}")
+    said = " ".join(unescape(re.sub(r"<[^>]*>", " ", page)).split())
+    numbers = re.findall(r"(?:\d+ or more|fewer than 11) (.{40})", said)
+    assert len(numbers) >= 3
+    counted = ("with a later score", "with one in week", "people like this one (")
+    assert [each for each in numbers if not each.startswith(counted)] == []
+
+
+def test_a_date_keeps_its_order_where_words_run_to_the_left(of_two: Browser) -> None:
+    of_two.http.get("/pages/language/ur")
+    for address in ("/pages/patients", f"{P}?without={HANDS}", f"{P}/whatif"):
+        page = re.sub(r'<span lang="en" dir="ltr">.*?</span>|<[^>]*>', " ", of_two.open(address))
+        dates = re.findall(r"(.)\d{4}-\d\d-\d\d", page)
+        assert dates, address
+        assert set(dates) == {"\u2066"}, address
