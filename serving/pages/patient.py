@@ -27,7 +27,7 @@ from serving.pages.rendering import later
 from serving.pages.words import (
     MODALITIES,
     amounts_of,
-    chance,
+    chances_of,
     code_name,
     milestone_meaning,
     number,
@@ -117,7 +117,7 @@ def family_sheet(visit: Visit) -> Answer:
         horizon = _explained(answer)
         facts |= {
             "horizon": horizon,
-            "chances": chances_of(horizon, answer, visit),
+            "chances": chances_of(horizon, answer, visit.say),
             "meaning": meanings_of(snapshot, visit),
             "score": lambda value: formatted_score(answer, value),
             "amount": amounts_of(answer, visit.say),
@@ -230,9 +230,9 @@ def _forecast_facts(
     horizon = _explained(answer)
     return {
         "chart": fan(answer, scores), "horizon": horizon,
-        "chances": chances_of(horizon, answer, visit),
+        "chances": chances_of(horizon, answer, visit.say),
         "all_chances": [
-            (each, chances_of(each, answer, visit)) for each in answer.horizons
+            (each, chances_of(each, answer, visit.say)) for each in answer.horizons
         ],
         "reasons": reasons_of(answer, visit), "said": _said(answer, target),
         "change": lambda points: formatted_change(answer, points),
@@ -243,14 +243,6 @@ def _explained(answer: ForecastAnswer) -> HorizonForecast:
     """Return the horizon that the reasons are of, or else the last one."""
     weeks = answer.reasons.horizon_weeks if answer.reasons is not None else None
     return next((h for h in answer.horizons if h.weeks == weeks), answer.horizons[-1])
-
-
-def chances_of(horizon: HorizonForecast, answer: ForecastAnswer, visit: Visit) -> list[Any]:
-    """Return each milestone with its chance at a horizon; None where it is reached already."""
-    return [
-        (name, None if name in answer.milestones_reached else chance(value, visit.say))
-        for name, value in horizon.milestones.items()
-    ]
 
 
 def meanings_of(snapshot: Snapshot, visit: Visit) -> dict[str, str]:

@@ -21,9 +21,9 @@ from serving.http.refusals import RequestRefused
 from serving.pages.charts import fan
 from serving.pages.course import forecast_weeks, scores_of
 from serving.pages.page import Answer, Visit
-from serving.pages.patient import chances_of, reasons_of
+from serving.pages.patient import reasons_of
 from serving.pages.rendering import later
-from serving.pages.words import amounts_of, code_name, number
+from serving.pages.words import amounts_of, chances_of, code_name, number
 from serving.schemas import HorizonForecast
 from serving.state.champion import Snapshot
 
@@ -133,8 +133,9 @@ def _with_forecast(
         "answer": answer, "chart": fan(answer, scores), "horizon": horizon,
         "inside": horizon.low_80 <= person.truth.score <= horizon.high_80,
         "comparable": abs(horizon.day_after_enrolment - person.truth.day) <= NEAREST_DAYS,
-        "reasons": reasons_of(answer, visit), "chances": chances_of(horizon, answer, visit),
-        "score": lambda value: formatted_score(answer, value), "amount": amounts_of(answer, visit.say),
+        "reasons": reasons_of(answer, visit), "chances": chances_of(horizon, answer, visit.say),
+        "score": lambda value: formatted_score(answer, value),
+        "amount": amounts_of(answer, visit.say),
     }  # fmt: skip
 
 

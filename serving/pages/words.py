@@ -15,7 +15,7 @@ from serving.forecast.measured_again.facts import shown_points
 from serving.formats.formatting import formatted_score
 from serving.monitoring import alert
 from serving.pages.rendering import Say, later
-from serving.schemas import ForecastAnswer
+from serving.schemas import ForecastAnswer, HorizonForecast
 from serving.settled import NextMeasurement
 
 ALERTS = {
@@ -92,6 +92,16 @@ def chance(value: float, say: Say) -> Chance:
         filled=round(10 * value), reach=_of_ten(percent, value, say),
         miss=_of_ten(100 - percent, 1 - value, say),
     )  # fmt: skip
+
+
+def chances_of(
+    horizon: HorizonForecast, answer: ForecastAnswer, say: Say
+) -> list[tuple[str, Chance | None]]:
+    """Return each milestone with its chance at a horizon; None where it is reached already."""
+    return [
+        (name, None if name in answer.milestones_reached else chance(value, say))
+        for name, value in horizon.milestones.items()
+    ]
 
 
 def _of_ten(percent: int, value: float, say: Say) -> str:
