@@ -25,11 +25,11 @@ from serving.pages.page import Answer, Visit
 from serving.pages.recording import alert_fields, correction_fields, feedback_fields, score_fields
 from serving.pages.rendering import later
 from serving.pages.words import (
-    MODALITIES,
     amounts_of,
     chances_of,
     code_name,
     milestone_meaning,
+    modality_name,
     number,
     people_in_words,
     reason_name,
@@ -93,7 +93,7 @@ def patient(visit: Visit) -> Answer:
         "done": DONE.get(visit.query.get("done", ""), ""),
         "number": number, "score": lambda value: formatted_score(answer, value),
         "amount": amounts_of(answer, visit.say), "people": partial(people_in_words, say=visit.say),
-        "modality": lambda name: visit.say(MODALITIES.get(name, name)),
+        "modality": partial(modality_name, say=visit.say),
     }  # fmt: skip
     if answer.status == "forecast":
         facts |= _forecast_facts(answer, scores, visit, snapshot.served.bundle.task.target)

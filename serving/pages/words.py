@@ -130,9 +130,14 @@ def milestone_meaning(milestone: Milestone, code: str, say: Say) -> str:
     )
 
 
+def modality_name(modality: str, say: Say) -> str:
+    """Return what a group of inputs is called."""
+    return say(MODALITIES.get(modality, modality))
+
+
 def reason_name(modality: str, window: str, say: Say) -> str:
     """Return what a contribution is from."""
-    name = say(MODALITIES.get(modality, modality))
+    name = modality_name(modality, say)
     words = WINDOWS.get(window, window)
     return f"{name}, {say(words)}" if words else name
 
