@@ -48,7 +48,8 @@ def hook_cards(call: Call) -> Reply:
     content = cards(asked.answer, about)
     if page := page_of(call, hook.context.patientId):
         team = content["cards"][0]
-        team["links"] = [{"label": PATIENT, "url": page + which, "type": "absolute"}, *team["links"]]
+        link = {"label": PATIENT, "url": page + which, "type": "absolute"}
+        team["links"] = [link, *team["links"]]
     return reply_of(asked.answer, content)
 
 
