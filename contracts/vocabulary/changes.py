@@ -94,6 +94,8 @@ def amount_in_words(code: str, amount: float) -> str:
 
 def with_unit(code: str, shown: str) -> str:
     """Return a score or a change as it is shown, with its unit: wherever a sentence says one."""
+    if code not in vocabulary():
+        return shown
     return f"{shown} {unit_of(code, float(shown.replace(',', '')))}".rstrip()
 
 

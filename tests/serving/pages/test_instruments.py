@@ -235,4 +235,4 @@ def test_a_row_of_the_caseload_is_of_the_instrument_that_needs_a_look(
     both_in_service.add("P-1", (ARM, 6, 64.0), (ARM, 20, 30.0), (SPEED, 6, 0.4), day=6)
     row = text_of(both_in_service.open("/pages/patients"))
     assert "Score became worse" in row
-    assert re.search(r"30 \(-34\) Fugl-Meyer upper extremity, points", row)
+    assert re.search(r"30 points \(-34\) Fugl-Meyer upper extremity", row)
