@@ -9,7 +9,7 @@ from contracts.exercise import codes
 from contracts.naming.units import readable
 from contracts.therapy import ADHERENCE
 from contracts.vocabulary import vocabulary
-from contracts.vocabulary.changes import noise_in_words, unit_of
+from contracts.vocabulary.changes import noise_in_words, with_unit
 from serving.monitoring.alert import Alert, Kind, Urgency
 
 UrgencyName = Literal["today", "this week", "next visit"]
@@ -38,8 +38,8 @@ def sentence(alert: Alert, *, better: str = "higher") -> str:
             lost = abs(alert.now - alert.before)
             return (
                 f"The score ({name}) {change} from {readable(alert.before)} to"
-                f" {readable(alert.now)}, measured on day {alert.since_day}: worse by"
-                f" {readable(lost)}{_unit(alert, lost)}, where {_limit_of_score(alert)}."
+                f" {_amount(alert, alert.now)}, measured on day {alert.since_day}: worse by"
+                f" {_amount(alert, lost)}, where {_limit_of_score(alert)}."
                 f"{_noise(alert, lost)} See the patient today."
             )
         case Kind.OFF_COURSE:
@@ -106,22 +106,21 @@ def _off_course(alert: Alert, name: str, better: str) -> str:
     )
     return (
         f"The score ({name}) has been {side} the range that holds for 8 in 10 patients for"
-        f" {days} days ({readable(alert.now)} on day {alert.last_day}, where the range"
-        f" {'ends' if alert.rises else 'begins'} at {readable(alert.limit)}), {judged}."
+        f" {days} days ({_amount(alert, alert.now)} on day {alert.last_day}, where the range"
+        f" {'ends' if alert.rises else 'begins'} at {_amount(alert, alert.limit)}), {judged}."
     )
 
 
 def _limit_of_score(alert: Alert) -> str:
     if alert.false_alarms is None:
         matter = "matters" if alert.limit == 1 else "matter"
-        return f"{readable(alert.limit)}{_unit(alert, alert.limit)} {matter} to a patient"
-    return f"the error of measurement explains {readable(alert.limit)}"
+        return f"{_amount(alert, alert.limit)} {matter} to a patient"
+    return f"the error of measurement explains {_amount(alert, alert.limit)}"
 
 
-def _unit(alert: Alert, amount: float) -> str:
-    """Return the unit of a score as it stands behind a number."""
-    unit = unit_of(alert.code, amount)
-    return f" {unit}" if unit else ""
+def _amount(alert: Alert, score: float) -> str:
+    """Return a score with its unit."""
+    return with_unit(alert.code, readable(score))
 
 
 def _noise(alert: Alert, lost: float) -> str:

@@ -74,7 +74,7 @@ def caseload(visit: Visit) -> Answer:
         "rows": [_row(row, ends, visit) for row in rows], "total": total, "waiting": waiting,
         "filters": FILTERS, "shown": shown, "named": named,
         "page": number_of_page, "pages": max(1, -(-total // PAGE)),
-        "instruments": [code_name(code) for code in targets],
+        "instruments": [f"{code_name(code)}, {unit_of(code)}".rstrip(", ") for code in targets],
         "simulated": any(s.served.bundle.manifest.simulated for s in snapshots),
     }  # fmt: skip
     return Answer(template="caseload.html", facts=facts)
@@ -98,9 +98,9 @@ def _row(row: PatientRow, ends: dict[str, tuple[float, float]], visit: Visit) ->
             )
             for alert in row.alerts
         ],
-        score=readable(scores[-1][1]) if scores else "",
+        score=visit.say.amount(code, readable(scores[-1][1])) if scores else "",
         change="" if change is None else f"{'+' if change > 0 else ''}{readable(change)}",
-        scale=f"{code_name(code)}, {unit_of(code)}" if scores else "",
+        scale=code_name(code) if scores else "",
         points=sparkline(scores, low, high),
         newest=row.newest[:10],
     )

@@ -14,20 +14,22 @@ from serving.forecast.measured_again.facts import in_words, share_narrower
 from serving.forecast.question import is_measured
 from serving.formats.formatting import formatted_change, formatted_score
 from serving.http.alerts.handlers import answer_subject_alerts
-from serving.http.decoding import from_query
 from serving.http.handlers import reply_of
 from serving.http.runtime import forecast
 from serving.monitoring.answers import AlertRow, SubjectAlerts, row_of
 from serving.pages import own_prediction
 from serving.pages.charts import fan, waterfall
-from serving.pages.course import drawn, other_scores, scores_of, series_of
+from serving.pages.course import drawn, other_scores, scores_of, series_of, week_chosen
 from serving.pages.page import Answer, Visit
 from serving.pages.recording import alert_fields, correction_fields, feedback_fields, score_fields
 from serving.pages.rendering import later
 from serving.pages.words import (
-    chance,
+    amounts_of,
+    chances_of,
     code_name,
     milestone_meaning,
+    modality_name,
+    people_in_words,
     reason_name,
 )
 from serving.schemas import ForecastAnswer, ForecastRequest, HorizonForecast
@@ -35,7 +37,6 @@ from serving.state.champion import Snapshot
 from serving.state.champions import targets_of
 from serving.state.watch.patients import found_today
 
-WEEK = 7
 DONE = {
     "recorded": later("The score is on record."),
     "corrected": later("The correction is on record; what was there stays on the chain."),
@@ -51,10 +52,10 @@ def patient(visit: Visit) -> Answer:
     """Show a patient."""
     subject = visit.subject
     enrolment, record = visit.record()
-    snapshot = snapshot_for(visit, record, visit.query.get("task", ""))
-    week = from_query(visit.query, "week", int, "a whole number of weeks")
+    snapshot = snapshot_for(visit, record)
     worth = "worth" in visit.query
     today, alerts = today_and_alerts(visit)
+    week = week_chosen(visit, snapshot, (enrolment, record), today)
     target = snapshot.served.bundle.task.target.code
     scores = scores_of(record, target, enrolment)
     made = own_prediction.made_of(visit, snapshot)
@@ -66,8 +67,7 @@ def patient(visit: Visit) -> Answer:
     beside = _beside(visit, snapshot, worth, (enrolment, record), today)
     given = [answer, *(a for each in beside if (a := each["answer"]))]
     reply = replace(reply_of(answer, answer), answered=given)
-    everything = "all" in visit.query
-    series = series_of(record, enrolment)
+    everything, series = "all" in visit.query, series_of(record, enrolment)
     facts: dict[str, Any] = {
         "subject": subject, "answer": answer, "enrolment": enrolment,
         "unmeasured": is_unmeasured(answer, snapshot),
@@ -76,8 +76,12 @@ def patient(visit: Visit) -> Answer:
         "others": other_scores(record, target, enrolment),
         "series": [drawn(each) for each in (series if everything else series[:MOST_SERIES])],
         "more_series": 0 if everything else max(0, len(series) - MOST_SERIES),
-        "tasks": [s.served.bundle.task.name for s in visit.runtime.champions.current],
+        "tasks": [
+            (task.name, code_name(task.target.code))
+            for task in (each.served.bundle.task for each in visit.runtime.champions.current)
+        ],
         "task": snapshot.served.bundle.task.name, "beside": beside,
+        "choices": visit.choices | {"task": snapshot.served.bundle.task.name},
         "worth": _worth(visit, answer, beside) if worth else None,
         "absent": list(visit.runtime.champions.absent),
         "score_fields": score_fields(visit),
@@ -85,6 +89,8 @@ def patient(visit: Visit) -> Answer:
         "feedback_fields": feedback_fields(visit), "alert_fields": alert_fields(visit),
         "done": DONE.get(visit.query.get("done", ""), ""),
         "number": readable, "score": lambda value: formatted_score(answer, value),
+        "amount": amounts_of(answer, visit.say), "people": partial(people_in_words, say=visit.say),
+        "modality": partial(modality_name, say=visit.say),
     }  # fmt: skip
     if answer.status == "forecast":
         facts |= _forecast_facts(answer, scores, visit)
@@ -96,27 +102,29 @@ def family_sheet(visit: Visit) -> Answer:
     """Show a patient's forecast in plain words, for one printed page."""
     subject = visit.subject
     enrolment, record = visit.record()
-    snapshot = snapshot_for(visit, record, visit.query.get("task", ""))
+    snapshot = snapshot_for(visit, record)
     today, _ = today_and_alerts(visit)
-    answer = _forecast(visit, snapshot, None, False, (enrolment, record), today)
+    week = week_chosen(visit, snapshot, (enrolment, record), today)
+    answer = _forecast(visit, snapshot, week, False, (enrolment, record), today)
     facts: dict[str, Any] = {
         "subject": subject, "answer": answer, "unmeasured": is_unmeasured(answer, snapshot),
-        "task": snapshot.served.bundle.task.name,
+        "choices": visit.choices | {"task": snapshot.served.bundle.task.name},
     }  # fmt: skip
     if answer.status == "forecast":
         horizon = _explained(answer)
         facts |= {
             "horizon": horizon,
-            "chances": chances_of(horizon, answer, visit),
+            "chances": chances_of(horizon, answer, visit.say),
             "meaning": meanings_of(snapshot, visit),
             "score": lambda value: formatted_score(answer, value),
+            "amount": amounts_of(answer, visit.say),
         }
     return Answer(template="family.html", facts=facts, reply=reply_of(answer, answer))
 
 
-def snapshot_for(visit: Visit, record: Sequence[Observation], asked: str) -> Snapshot:
+def snapshot_for(visit: Visit, record: Sequence[Observation]) -> Snapshot:
     """Return the model of the task that is asked for, or of the first with a score on record."""
-    current = visit.runtime.champions.current
+    current, asked = visit.runtime.champions.current, visit.query.get("task", "")
     codes = {observation.code for observation in record}
     for snapshot in current:
         task = snapshot.served.bundle.task
@@ -155,7 +163,10 @@ def _beside(
             horizon = next((h for h in answer.horizons if h.weeks == primary), answer.horizons[0])
             scores = scores_of(record[1], task.target.code, record[0])
             card |= {"chart": fan(answer, scores), "horizon": horizon}
-            card["score"] = partial(formatted_score, answer)
+            card |= {
+                "score": partial(formatted_score, answer),
+                "amount": amounts_of(answer, visit.say),
+            }
     return cards
 
 
@@ -221,33 +232,19 @@ def _forecast_facts(
     horizon = _explained(answer)
     return {
         "chart": fan(answer, scores), "horizon": horizon,
-        "chances": chances_of(horizon, answer, visit),
+        "chances": chances_of(horizon, answer, visit.say),
         "all_chances": [
-            (each, chances_of(each, answer, visit)) for each in answer.horizons
+            (each, chances_of(each, answer, visit.say)) for each in answer.horizons
         ],
         "reasons": reasons_of(answer, visit), "said": _said(answer),
         "change": lambda points: formatted_change(answer, points),
     }  # fmt: skip
 
 
-def forecast_weeks(snapshot: Snapshot, day: int) -> int:
-    """Return the week of the task's horizons that is nearest to a day after enrolment."""
-    weeks = [horizon.weeks for horizon in snapshot.served.bundle.task.horizons]
-    return min(weeks, key=lambda each: abs(each * WEEK - day))
-
-
 def _explained(answer: ForecastAnswer) -> HorizonForecast:
     """Return the horizon that the reasons are of, or else the last one."""
     weeks = answer.reasons.horizon_weeks if answer.reasons is not None else None
     return next((h for h in answer.horizons if h.weeks == weeks), answer.horizons[-1])
-
-
-def chances_of(horizon: HorizonForecast, answer: ForecastAnswer, visit: Visit) -> list[Any]:
-    """Return each milestone with its chance at a horizon; None where it is reached already."""
-    return [
-        (name, None if name in answer.milestones_reached else chance(value, visit.say))
-        for name, value in horizon.milestones.items()
-    ]
 
 
 def meanings_of(snapshot: Snapshot, visit: Visit) -> dict[str, str]:

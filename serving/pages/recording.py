@@ -15,13 +15,14 @@ from contracts.naming.units import readable
 from contracts.naming.worded import Worded
 from contracts.observation import Observation
 from contracts.vocabulary import Code, Kind, vocabulary
+from contracts.vocabulary.changes import worded_amount
 from serving.amendments import Correction, CorrectionRequest
 from serving.http import handlers
 from serving.http.alerts.handlers import decide_alert
 from serving.http.decoding import RequestInvalid
 from serving.monitoring.answers import AlertDecisionRequest
 from serving.pages.forms import to_date, to_number, to_score, to_whole
-from serving.pages.page import HOME, OPEN_TASK, Answer, Field, Visit, go, go_back
+from serving.pages.page import HOME, Answer, Field, Visit, go, go_back
 from serving.pages.rendering import later
 from serving.pages.words import DECISIONS, OUTCOMES, code_name, is_kind
 from serving.schemas import FeedbackRequest, ObservationsRequest, SubjectId
@@ -38,7 +39,7 @@ def score_fields(visit: Visit) -> list[Field]:
         Field(name="code", label=later("Instrument"), kind="choice", choices=_instruments(visit)),
         Field(name="value", label=later("Score"), kind="number", longest=20),
         Field(name="day", label=later("Day of the score"), kind="number", longest=6, help=DAY_HELP),
-        *_which_day_is_today(visit), OPEN_TASK,
+        *_which_day_is_today(visit),
     ]  # fmt: skip
 
 
@@ -64,8 +65,9 @@ def record_score(visit: Visit) -> Answer:
     _, record = visit.record()
     there = [o.value for o in record if (o.code, o.day_since_onset) == (code, day)]
     if there and there != [value]:
+        found = worded_amount(code, f"{there[0]:g}")
         raise ForecastRefused(
-            Worded("another score of that day is on record: %(score)s", score=f"{there[0]:g}"),
+            Worded("another score of that day is on record: %(score)s", score=found),
             "use “Correct a score” on the patient's page if that one is wrong",
         )
     observations = [Observation(code=code, day_since_onset=day, value=value)]
@@ -90,7 +92,8 @@ def correction_fields(
             f"{o.code} {o.day_since_onset}",
             visit.say(
                 "%(name)s, day %(day)s after the start: %(score)s",
-                name=code_name(o.code), day=o.day_since_onset - enrolment, score=readable(o.value),
+                name=code_name(o.code), day=o.day_since_onset - enrolment,
+                score=visit.say.amount(o.code, readable(o.value)),
             ),
         )
         for o in reversed(record)
@@ -108,7 +111,7 @@ def correction_fields(
         Field(
             name="value", label=later("Right score"), kind="number", optional=True, longest=20,
         ),
-        Field(name="reason", label=later("Why, in a sentence"), longest=500), OPEN_TASK,
+        Field(name="reason", label=later("Why, in a sentence"), longest=500),
     ]  # fmt: skip
 
 
@@ -136,11 +139,10 @@ def feedback_fields(visit: Visit) -> list[Field]:
     """Return the fields that say what a clinician makes of a forecast."""
     return [
         Field(name="forecast", kind="hidden", longest=32),
-        OPEN_TASK,
         Field(name="outcome", label=later("What do you make of it?"), kind="choice",
               choices=[(value, visit.say(label)) for value, label in OUTCOMES]),
-        Field(name="reason", label=later("Why (needed unless you agree)"), kind="long",
-              optional=True),
+        Field(name="reason", label=later("Why"), kind="long", optional=True,
+              needed=later("needed unless you agree")),
     ]  # fmt: skip
 
 
@@ -165,9 +167,9 @@ def alert_fields(visit: Visit) -> list[Field]:
         Field(name="alert", kind="hidden", longest=130),
         Field(name="decision", label=later("What do you do?"), kind="choice",
               choices=[(value, visit.say(label)) for value, label in DECISIONS]),
-        Field(name="until", label=later("Until (only if not shown)"), kind="date", optional=True,
-              longest=10),
-        Field(name="reason", label=later("Why, in a sentence")), OPEN_TASK,
+        Field(name="until", label=later("Until"), kind="date", optional=True, longest=10,
+              needed=later("needed if it is not to be shown")),
+        Field(name="reason", label=later("Why, in a sentence")),
     ]  # fmt: skip
 
 

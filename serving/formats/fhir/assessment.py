@@ -22,7 +22,8 @@ from serving.formats.fhir.predictions import predictions
 from serving.formats.formatting import (
     formatted_change,
     formatted_horizon,
-    formatted_score,
+    said_range,
+    said_score,
     start_sentence,
 )
 from serving.schemas import ForecastAnswer, HorizonForecast
@@ -171,13 +172,10 @@ def operation_outcome(refusal: RehabcastError, code: str) -> dict[str, Any]:
 
 
 def _horizon_note(answer: ForecastAnswer, horizon: HorizonForecast) -> str:
-    low, median, high = (
-        formatted_score(answer, score)
-        for score in (horizon.low_80, horizon.median, horizon.high_80)
-    )
     return (
-        f"Week {formatted_horizon(horizon)}: {answer.instrument} most likely {median},"
-        f" in 8 of 10 patients like this one {low} to {high}"
+        f"Week {formatted_horizon(horizon)}: {answer.instrument} most likely"
+        f" {said_score(answer, horizon.median)}, in 8 of 10 patients like this one"
+        f" {said_range(answer, horizon)}"
     )
 
 

@@ -50,7 +50,7 @@ def test_so_many_of_ten_are_as_many_as_per_cent(value: float) -> None:
 def test_a_milestone_says_what_has_to_be_reached() -> None:
     for rule, english in (
         ({"gain_at_least": 4.25}, "at least 4.25 points better than now"),
-        ({"at_least": 50}, "a score of 50 or more"), ({"at_most": 19}, "a score of 19 or less"),
+        ({"at_least": 50}, "a score of 50 points or more"), ({"at_most": 19}, "a score of 19 points or less"),
     ):  # fmt: skip
         milestone = Milestone(name="m", source="s", **rule)
         assert milestone_meaning(milestone, ARM, Say("en")) == english

@@ -51,7 +51,7 @@ def cards(application: Any, held: dict[str, Any], shape: Callable[[Any], Any] = 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_patient_with_a_stroke_and_a_score_gets_a_card(application: Any, shape: Any) -> None:
     team, family = cards(application, prefetch(), shape)
-    assert re.search(r"\d to \d+ in 8 of 10", team["summary"])
+    assert re.search(r"\d to \d+ points in 8 of 10", team["summary"])
     assert UUID(team["uuid"]) != UUID(family["uuid"])
 
 
@@ -218,7 +218,7 @@ def test_a_card_is_short_dated_and_in_words(application: Any) -> None:
     team, family = cards(application, prefetch())
     assert max(words(team), words(family)) < 80
     assert re.search(r"Week 12 \(\d+ \w+ 20\d\d\): arm score \d+ to \d+", team["summary"])
-    assert re.search(r"Forecast of \d+ \w+ 20\d\d from 22 on \d+ \w+", team["detail"])
+    assert re.search(r"Forecast of \d+ \w+ 20\d\d from 22 points on \d+ \w+", team["detail"])
     assert re.search(
         r"FM-UE 50 or more: (\d|more than 9|fewer than 1) of 1?0? ?\(?", team["detail"]
     )
