@@ -92,6 +92,7 @@ READS = frozenset({
 
 OF_OTHERS = {
     "audits/ledger/signing.py": "model-signing names the files that differ in its message only",
+    "rehabcast/commands/rules/options.py": "click names a day that no calendar has in its message only",
     "serving/http/decoding/__init__.py": "msgspec's message is shown without what was sent",
     "training/tracking.py": "MLflow has one code for every fault of its database",
 }
