@@ -233,9 +233,7 @@ def examples() -> dict[str, Any]:
         "LEADERBOARD": leaderboard,
         "RECOGNISER": recogniser,
         "EDITION": lambda file: file.write_text(json.dumps({"format": FORMAT}, indent=2)),
-        "METRICS": lambda file: file.write_text(
-            f"# HELP rehabcast_evidence_{next(iter(ABOUT_METRICS))} "
-        ),
+        "METRICS": lambda file: file.write_text(f"# HELP rehabcast_evidence_{first} "),
         "FEATURES": lambda file: file.write_text(FEATURES.read_text("utf-8")),
         "EXERCISE_REPORT": lambda file: file.write_text(SHEET.read_text("utf-8")),
         "EXERCISE_DAYS": lambda file: file.write_text(as_table("P", ())),
