@@ -94,8 +94,10 @@ def _beside_recogniser(given: Given) -> Path | None:
     return audit_path(Path(named))
 
 
-def _in_cohort(given: Given) -> Path:
-    return Path(given["cohort"]) / "report.html"
+def _in_cohort(given: Given) -> Path | None:
+    cohort = Path(given["cohort"])
+    # That there is no such cohort is for who reads it to say.
+    return cohort / "report.html" if cohort.is_dir() else None
 
 
 def _of_site(part: str) -> Callable[[Given], Path]:
