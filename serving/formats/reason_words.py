@@ -37,12 +37,14 @@ ASSESSMENTS = "assessments"
 
 def score_in_words(answer: ForecastAnswer) -> str:
     """Return what the score is called, and which way is better where that is down."""
-    lower = vocabulary()[answer.instrument_code].better == "lower"
+    entry = vocabulary().get(answer.instrument_code)
+    lower = entry is not None and entry.better == "lower"
     return _score(answer) + (", lower is better" if lower else "")
 
 
 def _score(answer: ForecastAnswer) -> str:
-    name = vocabulary()[answer.instrument_code].name
+    entry = vocabulary().get(answer.instrument_code)
+    name = answer.instrument if entry is None else entry.name
     return SCORES.get(name, name)
 
 
