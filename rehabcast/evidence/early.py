@@ -161,11 +161,10 @@ def _stand(
     """Return where the tests stand and how they went, of weeks before one, and by which plan."""
     assert version.plan.early is not None  # noqa: S101  (something is followed)
     plan = plan_of_early(version.plan, version.plan.early)
-    first, weeks = counted(store, followed.service)
-    kept = [(week, sums) for week, sums in weeks if until is None or week < until]
+    first, weeks = counted(store, followed.service, until)
     return (
-        standings(first, kept, version.tested_early, plan),
-        courses(first, kept, version.tested_early, plan),
+        standings(first, weeks, version.tested_early, plan),
+        courses(first, weeks, version.tested_early, plan),
         plan,
     )
 

@@ -39,10 +39,10 @@ from contracts.vocabulary import vocabulary
 from rehabcast.evidence.early import early_outcomes
 from rehabcast.evidence.entries import said_of
 from rehabcast.evidence.growing import groups_left_out
-from rehabcast.evidence.shown_tests import ends, point_shown
+from rehabcast.evidence.shown_tests import point_shown
 from rehabcast.evidence.watched import Watched
 from serving.formats.cds.cards import OVERRIDE_REASONS
-from serving.state.evidence.accounts import counted
+from serving.state.evidence.accounts import counted, week_of
 from serving.state.evidence.clinicians import decisions_by_clinician
 from serving.state.evidence.editions import Kept, Numbers, keep, made_before
 from serving.state.evidence.served import REASON, REFUSED, served_until
@@ -156,9 +156,8 @@ def write_edition(edition: Edition, folder: Path) -> tuple[Path, ...]:
 
 def _went(store: Store, version: Watched, month: Month) -> Courses:
     """Return how the tests went in the weeks that were over in a month."""
-    first, weeks = counted(store, version.followed.service)
-    over = [(week, sums) for week, sums in weeks if ends(week) < month.after]
-    return courses(first, over, version.tested, version.plan)
+    first, weeks = counted(store, version.followed.service, week_of(month.after))
+    return courses(first, weeks, version.tested, version.plan)
 
 
 def _made(

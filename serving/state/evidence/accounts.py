@@ -144,8 +144,20 @@ def close_weeks(store: Store, account: Account, this_week: int, sums_of: SumsOf)
     return closed
 
 
-def counted(store: Store, name: str) -> tuple[int, list[tuple[int, Sums]]]:
-    """Return an account's first week, and the sums of each week that had somebody, in order."""
+def counted(
+    store: Store, name: str, until: int | None = None
+) -> tuple[int, list[tuple[int, Sums]]]:
+    """Return an account's first week, and the sums of each week that had somebody, in order.
+
+    Parameters
+    ----------
+    until
+        Only weeks before this one.
+    """
+    columns = evidence_table.c
+    asked = columns.service == name
+    if until is not None:
+        asked &= columns.week < until
     with reading(store.engine) as connection:
         begun = connection.execute(
             sa.select(evidence_begun_table.c.first_week).where(
@@ -153,9 +165,7 @@ def counted(store: Store, name: str) -> tuple[int, list[tuple[int, Sums]]]:
             )
         ).scalar_one_or_none()
         rows = connection.execute(
-            sa.select(evidence_table.c.week, evidence_table.c.sums)
-            .where(evidence_table.c.service == name)
-            .order_by(evidence_table.c.week)
+            sa.select(columns.week, columns.sums).where(asked).order_by(columns.week)
         ).all()
     return begun or 0, [(week, _sums.decode(sums)) for week, sums in rows]
 
