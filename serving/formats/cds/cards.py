@@ -17,10 +17,10 @@ from serving.forecast.behind import chance_in_words
 from serving.formats.cds.fitting import in_at_most, words_of
 from serving.formats.cds.override import override_line
 from serving.formats.formatting import (
+    formatted_change,
     formatted_date,
     formatted_horizon,
     formatted_score,
-    said_change,
     said_range,
     scope_sentence,
     shortened,
@@ -247,8 +247,9 @@ def _near(day: date, other: date | None) -> str:
 def _reasons(answer: ForecastAnswer) -> list[str]:
     if answer.reasons is None:
         return [""]
+    # In the unit that the summary says: three words more would push a reason out.
     reasons = [
-        f"{reason_in_words(answer, each)} ({said_change(answer, each.points)})"
+        f"{reason_in_words(answer, each)} ({formatted_change(answer, each.points)})"
         for each in answer.reasons.contributions
         if each.observed
     ]
