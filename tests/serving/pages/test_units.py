@@ -17,7 +17,7 @@ from serving.pages.rendering import Say
 from tests.serving.pages.conftest import HANDS, SPEED, WALKING, Browser
 from tests.serving.pages.test_patient import P
 
-HUNDREDTHS = re.compile(r"\d\.\d\d")
+HUNDREDTHS = re.compile(r"(?<!\d)\d\.\d\d")
 IN_A_TABLE = re.compile(r'<(table|svg|head)\b.*?</\1>|<ul class="tabs".*?</ul>', re.S)
 SENTENCE = re.compile(
     r"(?<=[.;:!?\u06d4\u061b])\s|<(?:p|li|dd|dt|h\d|option|label|div|section|caption|figure|strong)\b"
