@@ -37,6 +37,6 @@ def test_every_format_says_the_unit_of_a_score(served_walking: ServedModel) -> N
     found = [
         line for each in (text, *shown, *notes, *answer.in_words) for line in each.split("\n\n")
     ]
-    # A card's reasons are in the unit of its summary, which says it.
-    found = [line for line in found if not line.startswith("Why: ")]
+    # What a card starts from and its reasons are in the unit that its summary says.
+    found = [line for line in found if not line.startswith(("Why: ", "Forecast of "))]
     assert [said for line in found for said in without_unit(line, "en")] == []
