@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from contracts.vocabulary.changes import amount_in_words, with_unit
+from serving.forecast.reasons import CHANCE_UNIT
 from serving.model_info import ModelInfo
 from serving.schemas import ForecastAnswer, HorizonForecast
 
@@ -33,8 +34,10 @@ def said_range(answer: ForecastAnswer, horizon: HorizonForecast) -> str:
 
 
 def said_change(answer: ForecastAnswer, points: float) -> str:
-    """Return a contribution as a sentence says it: with its sign and unit."""
-    return with_unit(answer.instrument_code, formatted_change(answer, points))
+    """Return a contribution as a sentence says it: with its sign, and its unit or "chance"."""
+    shown = formatted_change(answer, points)
+    of_chance = answer.reasons is not None and answer.reasons.unit == CHANCE_UNIT
+    return f"{shown} {CHANCE_UNIT}" if of_chance else with_unit(answer.instrument_code, shown)
 
 
 def formatted_range(answer: ForecastAnswer, horizon: HorizonForecast) -> str:

@@ -11,16 +11,15 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from contracts.vocabulary.changes import amount_in_words
 from serving.forecast.audit_status import Standing
 from serving.forecast.behind import chance_in_words
 from serving.formats.cds.fitting import in_at_most, words_of
 from serving.formats.cds.override import override_line
 from serving.formats.formatting import (
+    formatted_change,
     formatted_date,
     formatted_horizon,
     formatted_score,
-    said_change,
     said_range,
     scope_sentence,
     shortened,
@@ -229,8 +228,8 @@ def _start(answer: ForecastAnswer) -> str:
     age = answer.origin_day - answer.last_score_day
     old = "the same day" if age == 0 else "1 day before" if age == 1 else f"{age} days before"
     when = old if answer.last_score_date is None else _near(answer.last_score_date, answer.as_of)
-    last = amount_in_words(answer.instrument_code, answer.last_score)
-    start = f"Forecast of {of} from {last} {when}"
+    # In the unit that the summary says: a word more would push the use of an override out.
+    start = f"Forecast of {of} from {answer.last_score:g} {when}"
     return f"{start} ({old})." if age > OLD_DAYS else f"{start}."
 
 
@@ -247,8 +246,9 @@ def _near(day: date, other: date | None) -> str:
 def _reasons(answer: ForecastAnswer) -> list[str]:
     if answer.reasons is None:
         return [""]
+    # In the unit that the summary says: three words more would push a reason out.
     reasons = [
-        f"{reason_in_words(answer, each)} ({said_change(answer, each.points)})"
+        f"{reason_in_words(answer, each)} ({formatted_change(answer, each.points)})"
         for each in answer.reasons.contributions
         if each.observed
     ]

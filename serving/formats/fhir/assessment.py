@@ -20,8 +20,8 @@ from serving.formats.fhir.device import device, labelled, model_card, provenance
 from serving.formats.fhir.evidence import References
 from serving.formats.fhir.predictions import predictions
 from serving.formats.formatting import (
-    formatted_change,
     formatted_horizon,
+    said_change,
     said_range,
     said_score,
     start_sentence,
@@ -189,7 +189,7 @@ def _reasons(answer: ForecastAnswer) -> list[str]:
     if (reasons := answer.reasons) is not None:
         contributions = [
             f"{contribution.modality}, {contribution.window}:"
-            f" {formatted_change(answer, contribution.points)} {reasons.unit}"
+            f" {said_change(answer, contribution.points)}"
             for contribution in reasons.contributions
             if contribution.observed
         ]

@@ -218,7 +218,7 @@ def test_a_card_is_short_dated_and_in_words(application: Any) -> None:
     team, family = cards(application, prefetch())
     assert max(words(team), words(family)) < 80
     assert re.search(r"Week 12 \(\d+ \w+ 20\d\d\): arm score \d+ to \d+", team["summary"])
-    assert re.search(r"Forecast of \d+ \w+ 20\d\d from 22 points on \d+ \w+", team["detail"])
+    assert re.search(r"Forecast of \d+ \w+ 20\d\d from 22 on \d+ \w+", team["detail"])
     assert re.search(
         r"FM-UE 50 or more: (\d|more than 9|fewer than 1) of 1?0? ?\(?", team["detail"]
     )
