@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from contracts.errors import ContractError
-from contracts.naming.names import is_invisible, is_like_an_option
+from contracts.naming.names import described, is_invisible, is_like_an_option
 
 NAMES = frozenset({
     "approver", "client", "exercise", "issuer", "line", "model", "model_version", "name",
@@ -73,7 +73,7 @@ def _flaw(name: str, *, made: bool) -> str | None:
     if len(name) > LONGEST:
         return f"it is longer than {LONGEST} characters"
     if place := next((at for at, each in enumerate(name, 1) if is_invisible(each)), 0):
-        return f"its character {place} is one that nobody can see (U+{ord(name[place - 1]):04X})"
+        return f"its character {place} is {described(name[place - 1])}, which nobody can see"
     if made and is_like_an_option(name):
         return "it begins with a dash, so that other commands would take it for an option"
     return None
