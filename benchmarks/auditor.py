@@ -3,12 +3,12 @@
 First the operating point of the whole verdict, on thousands of SIMULATED cohorts by a fast path
 (`support.operating_table`; `python benchmarks/auditor.py operating-points` prints it alone, with
 `--only WORDS`, `--people N`, `--cohorts N` and `--processes N` a part of it; `attempts` prints what
-a second and a third version meet). Then
-100 seeds of each scenario F0 to F6 of the simulated cohort, forecast by a plain model
-(`support.auditor_trials`); the same scenarios reduced to planted tables (`support.planted`), and
-one exactly at the limit. Each other disparity is twice the policy's limit. All SIMULATED. Then the
-gap of a plain logistic regression between White and Black participants of NHANES 2003-2006,
-five-year mortality (../shared/data/nhanes_2003_06, where available).
+a second and a third version meet). Then (`scenarios`: this alone) 100 seeds (`--seeds N`) of each
+scenario F0 to F6 of the simulated cohort, forecast by a plain model (`support.auditor_trials`); the
+same scenarios reduced to planted tables (`support.planted`), and one exactly at the limit. Each
+other disparity is twice the policy's limit. All SIMULATED. Then the gap of a plain logistic
+regression between White and Black participants of NHANES 2003-2006, five-year mortality
+(../shared/data/nhanes_2003_06, where available).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import argparse
 import os
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,9 +50,9 @@ def at_the_limit() -> Scenario:
     return replace(at_limit, name="F1 at the limit", story="promised too much, exactly the limit")
 
 
-def rates_of(scenario: Scenario) -> tuple[Scenario, DetectionRates]:
+def rates_of(scenario: Scenario, *, seeds: int) -> tuple[Scenario, DetectionRates]:
     """Evaluate the auditor on one planted scenario, with the shipped policy."""
-    return scenario, evaluate(planted_case(scenario, load_policy()), seeds=SEEDS)
+    return scenario, evaluate(planted_case(scenario, load_policy()), seeds=seeds)
 
 
 def mortality_table(*, seed: int = 0) -> pd.DataFrame:
@@ -97,9 +98,9 @@ def nhanes(policy: Policy) -> list[Finding]:
     return [f for f in judge(mortality_table(), policy, inputs).findings if f.axis == "race"]
 
 
-def result_of(trial: Trial) -> TrialResult:
+def result_of(trial: Trial, *, seeds: int) -> TrialResult:
     """Evaluate the auditor on one scenario of the simulated cohort."""
-    return run_trial(trial, load_policy(), seeds=SEEDS)
+    return run_trial(trial, load_policy(), seeds=seeds)
 
 
 def share(number: float | None) -> str:
@@ -107,13 +108,13 @@ def share(number: float | None) -> str:
     return "" if number is None else f"{number:.0%}"
 
 
-def print_trials(pool: Executor) -> None:
+def print_trials(pool: Executor, seeds: int) -> None:
     """Print how the auditor did on simulated cohorts."""
-    print(f"SIMULATED cohorts, {SEEDS} seeds each, forecast by least squares")
+    print(f"SIMULATED cohorts, {seeds} seeds each, forecast by least squares")
     print("| scenario | subjects | group | metric | limit | gap planted | gap of the scenario as"
           " shipped | detected | false alarm | true gap in the bracket |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|---|---|")
-    for result in pool.map(result_of, TRIALS):
+    for result in pool.map(partial(result_of, seeds=seeds), TRIALS):
         trial, rates = result.trial, result.rates
         group = "" if trial.name == "F0" else f"{trial.axis}: {trial.group}"
         limit = f"{trial.task.limit:g}"
@@ -123,13 +124,14 @@ def print_trials(pool: Executor) -> None:
         print(f"| {' | '.join(cells)} |", flush=True)
 
 
-def print_planted(pool: Executor) -> None:
+def print_planted(pool: Executor, seeds: int) -> None:
     """Print how the auditor did on planted tables."""
-    print(f"\nSIMULATED tables, {SEEDS} seeds each, disparity twice the limit of {LIMIT} points")
+    print(f"\nSIMULATED tables, {seeds} seeds each, disparity twice the limit of {LIMIT} points")
     print("| scenario | what happened to the group | detected | at least suspected | false alarm"
           " elsewhere | true gap in the bracket |")  # fmt: skip
     print("|---|---|---|---|---|---|")
-    for scenario, rates in pool.map(rates_of, (*scenarios(LIMIT), at_the_limit())):
+    planted = (*scenarios(LIMIT), at_the_limit())
+    for scenario, rates in pool.map(partial(rates_of, seeds=seeds), planted):
         shares = (rates.detected, rates.suspected, rates.false_alarm, rates.bracketed)
         cells = " | ".join(share(s) for s in shares)
         print(f"| {scenario.name} | {scenario.story} | {cells} |", flush=True)
@@ -147,10 +149,11 @@ def print_operating_points(pool: Executor, options: argparse.Namespace) -> None:
 def asked() -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", nargs="?", choices=["operating-points", "attempts"])
+    parser.add_argument("part", nargs="?", choices=["operating-points", "attempts", "scenarios"])
     parser.add_argument("--only", default="", help="words in the names of the scenarios")
     parser.add_argument("--people", type=int, nargs="*", choices=SIZES)
     parser.add_argument("--cohorts", type=int, default=COHORTS)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
     return parser.parse_args()
 
@@ -163,12 +166,13 @@ def main() -> None:
             print(line, flush=True)
         return
     with ProcessPoolExecutor(options.processes) as pool:
-        print_operating_points(pool, options)
+        if options.part != "scenarios":
+            print_operating_points(pool, options)
+            print()
         if options.part == "operating-points":
             return
-        print()
-        print_trials(pool)
-        print_planted(pool)
+        print_trials(pool, options.seeds)
+        print_planted(pool, options.seeds)
     if not NHANES.exists():
         print(f"NHANES: {NHANES} not found, skipped")
         return

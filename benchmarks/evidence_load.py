@@ -34,8 +34,8 @@ from contracts.task import Task
 from contracts.vocabulary import Kind, vocabulary
 from inference.matching.arrivals import scales
 from inference.out_of_distribution import ReferenceDistribution
-from rehabcast.evidence.running import sums_of
 from rehabcast.evidence.shift import compared_in
+from rehabcast.evidence.sums import sums_of
 from serving.state.entries import Kind as EntryKind
 from serving.state.entries import canonical
 from serving.state.evidence import arrivals

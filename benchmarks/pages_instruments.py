@@ -26,11 +26,15 @@ from service import TOKEN, make_bundle, serving
 
 from contracts.cohort import Cohort
 from contracts.task import Task
+from contracts.verdict import Outcome
 from features.sequences import training_sequences
 from features.simulate import simulate
-from inference.bundle import verify_bundle
+from inference.bundle import load_bundle, verify_bundle
 from rehabcast.commands.service.serve import forecast_request
 from serving.access.trust import DEVELOPMENT
+from serving.forecast.audit_status import AuditStatus, ServedModel
+from serving.forecast.question import Question
+from serving.forecast.respond import respond
 from serving.state.store import Store
 from training.task import read_task
 
@@ -59,6 +63,8 @@ def main() -> None:
             folder.mkdir()
             made = make_bundle("hybrid", training_sequences(events, task), folder, task, FOLDS)
             models[task.name] = (str(made), verify_bundle(made))
+        for place in models.values():
+            worth_alone(*place, record)
         asked: dict[str, Callable[[], httpx.Response]] = {}
         for count in MODELS[-1:] if look else MODELS:
             database = f"{name}/{count}.db"
@@ -73,6 +79,33 @@ def main() -> None:
             print(f"{count}: http://127.0.0.1:{port}", flush=True)
             asked |= rows(opened, port, count)
         report(asked)
+
+
+def worth_alone(folder: str, digest: str, record: Any) -> None:
+    """Print what the worth of one more score adds to a forecast: processor time, by turns."""
+    status = AuditStatus(
+        model_version="bench/1", report_digest="-", outcome=Outcome.PASS,
+        valid_until=datetime(2100, 1, 1, tzinfo=UTC), approver=None, reason=None,
+    )  # fmt: skip
+    bundle = load_bundle(Path(folder), expected_digest=digest)
+    added = []
+    for turn in range(-3, TURNS):
+        times = [time.process_time()]
+        for worth in (False, True):
+            question = Question(
+                subject="P-1", enrolment_day=record.enrolment_day, explain=False,
+                observations=record.observations, next_measurement=worth,
+            )  # fmt: skip
+            served = ServedModel(bundle=bundle, audit_status=status)
+            answer = respond(question, served, now=datetime.now(UTC))
+            times.append(time.process_time())
+        if turn >= 0:
+            added.append(1000 * (times[2] - 2 * times[1] + times[0]))
+    p50, p95 = statistics.median(added), float(np.quantile(added, 0.95))
+    print(
+        f"{bundle.task.name}: the worth adds {p50:.1f} ms, p95 {p95:.1f} ms ({answer.status})",
+        flush=True,
+    )  # fmt: skip
 
 
 def tasks() -> list[Task]:

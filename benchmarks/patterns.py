@@ -2,7 +2,8 @@
 
 Coverage of the 80 % range by pattern (who became worse, was seen very early, is near an end of the
 scale, or has few people alike), what milestones state against what came true, and how many training
-people are refused as unlike on their newest day; each beside how it was before, in the same run.
+people are refused as unlike on their newest day; each beside how it was before, in the same run;
+ranges also as the networks say them, without offsets.
 Forecasts are out of fold, on SIMULATED subjects and, if ../shared exists, on the real cohort.
 Takes a minute or two on one idle core: `make bench NAME=patterns`. The last line is JSON.
 """
@@ -107,7 +108,11 @@ def outcomes_by_pattern(made: Forecasts) -> dict[str, Flags]:
 def coverage(made: Forecasts) -> Iterator[dict[str, object]]:
     """Yield a row for each pattern."""
     truth_BH = made.batch.truth_BH
-    ways = {"before": made.before_BHQ, "now": made.fitted.out_of_fold_BHQ}
+    ways = {
+        "without offsets": made.fitted.uncalibrated_BHQ,
+        "before": made.before_BHQ,
+        "now": made.fitted.out_of_fold_BHQ,
+    }
     for name, pattern_BH in outcomes_by_pattern(made).items():
         rows_BH = pattern_BH & ~np.isnan(truth_BH)
         people = len(np.unique(made.batch.subject_B[rows_BH.any(axis=1)]))
@@ -203,8 +208,9 @@ def run(
     }
     for title, rows in tables.items():
         print_frame(f"{label}: {title}", pd.DataFrame(rows).round(3))
-    correlation = made.fitted.calibration.visits.correlation
-    print_frame(f"{label}: two visits", pd.DataFrame([{"correlation": correlation}]))
+    learned = made.fitted.calibration
+    facts = {"correlation of two visits": learned.visits.correlation, "caution": learned.caution}
+    print_frame(f"{label}: learned of everybody", pd.DataFrame([facts]).round(2))
     return tables
 
 

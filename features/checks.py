@@ -270,8 +270,9 @@ def _repeats(report: EventReport, codes: _Codes, day_N: Integers, write: WriteDa
         return f"{report.who(row)} already has one{on}"
 
     return report.rows(
-        again_N, None, found, "keep one", "second values of one subject, code and day"
-    )
+        again_N, None, found, "keep one", "second values of one subject, code and day",
+        names_whose=True,
+    )  # fmt: skip
 
 
 def _dates(report: EventReport, codes: _Codes, day_N: Integers, write: WriteDay) -> list[Problem]:
@@ -284,12 +285,10 @@ def _dates(report: EventReport, codes: _Codes, day_N: Integers, write: WriteDay)
         np.minimum.at(day_P, person_N[own_N], day_N[own_N])
         first_day[code], name = day_P, vocabulary()[code].name
         problems += everyone.rows(
-            day_P == LATEST,
-            code,
+            day_P == LATEST, code,
             lambda row, name=name: f"{report.who(row)} has no {name}",  # type: ignore[misc]
-            "add its date",
-            f"subjects without {name}",
-        )
+            "add its date", f"subjects without {name}", names_whose=True,
+        )  # fmt: skip
     onset_N = first_day[ONSET][person_N]
     return problems + report.rows(
         (day_N != NEVER) & (onset_N != LATEST) & (day_N < onset_N),
@@ -297,4 +296,5 @@ def _dates(report: EventReport, codes: _Codes, day_N: Integers, write: WriteDay)
         lambda row: f"{write(row[TIME])} lies before the onset of {report.who(row)}",
         "check both dates",
         "dates before the onset",
+        names_whose=True,
     )

@@ -51,9 +51,13 @@ class EventReport:
         return replace(self, events=self.events[~wrong_N]) if wrong_N.any() else self
 
     def rows(
-        self, wrong_N: Mask, field: str | None, found: Wording, advice: str, cause: str
-    ) -> list[Problem]:
-        """Return a problem for each wrong row; without a field it is that of the row's code."""
+        self, wrong_N: Mask, field: str | None, found: Wording, advice: str, cause: str,
+        *, names_whose: bool = False,
+    ) -> list[Problem]:  # fmt: skip
+        """Return a problem for each wrong row; without a field it is that of the row's code.
+
+        `names_whose` says that `found` names the person by itself (`who`).
+        """
         # Most often nothing is wrong, and then no part of the table needs to be made.
         if not wrong_N.any():
             return []
@@ -62,7 +66,9 @@ class EventReport:
         return [
             problem
             for name, part in groups
-            for problem in self._listed(part, str(name), found, advice, cause)
+            for problem in self._listed(
+                part, str(name), found if names_whose else self._named(found), advice, cause
+            )
         ]
 
     def _listed(
@@ -73,13 +79,18 @@ class EventReport:
                 file=self.file,
                 row=int(row[ROW]),
                 field=field,
-                found=self._named(row, found(row)),
+                found=found(row),
                 advice=advice,
                 cause=cause,
             )
             last = number == MOST_LISTED
             yield replace(problem, count=len(rows) - MOST_LISTED + 1) if last else problem
 
-    def _named(self, row: Mapping[Any, Any], found: str) -> str:
-        named = self.labels is None or pd.isna(row[SUBJECT]) or "subject " in found
-        return found if named else f"{found} ({self.who(row)})"
+    def _named(self, found: Wording) -> Wording:
+        """Return the wording with whose the row is behind it, where that can be said."""
+
+        def named(row: Mapping[Any, Any]) -> str:
+            nobody = self.labels is None or pd.isna(row[SUBJECT])
+            return found(row) if nobody else f"{found(row)} ({self.who(row)})"
+
+        return named

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from contracts.errors import ContractError
+from contracts.errors import ContractError, ServiceUnavailable
 
 
 def import_ray(part: str) -> Any:
@@ -35,11 +35,25 @@ def connected(ray: Any, address: str | None) -> Iterator[None]:
     """Connect to a cluster for a block; None starts one on this machine and shuts it down again.
 
     A connection that exists already, to whatever cluster, is used and stays open.
+
+    Raises
+    ------
+    ServiceUnavailable
+        No cluster answers at the address, or it is none.
     """
     if ray.is_initialized():
         yield
         return
-    ray.init(address=address, logging_level=logging.WARNING, log_to_driver=False)
+    try:
+        ray.init(address=address, logging_level=logging.WARNING, log_to_driver=False)
+    # Ray raises any of these for an address that is none or of nobody.
+    except (ValueError, RuntimeError, OSError, ImportError) as error:
+        if address is None:
+            raise
+        raise ServiceUnavailable(
+            f"no Ray cluster answers at {address!r} ({type(error).__name__})",
+            "give --ray-address as 10.0.0.1:6379, or leave it out to start one here",
+        ) from error
     try:
         yield
     finally:

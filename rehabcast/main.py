@@ -42,8 +42,8 @@ with without_collection():
     from rehabcast.commands.exercise import audit as exercise_audit
     from rehabcast.commands.exercise import groups, programme, recordings
     from rehabcast.commands.learning import benchmark, search, training
-    from rehabcast.commands.option_rules import check_options
     from rehabcast.commands.proposals import task
+    from rehabcast.commands.rules.options import check_options
     from rehabcast.commands.service import (
         access,
         backup,

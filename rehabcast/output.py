@@ -149,10 +149,11 @@ def require_place(file: Path) -> None:
         It is a folder, there is none to put it into, or this user may not write there.
     """
     if file.is_dir():
-        raise ContractError(f"{file} is a folder", "name a file in it")
+        raise ContractError(f"{file} cannot be written: it is a folder", "name a file in it")
     if not file.parent.is_dir():
         raise ContractError(
-            f"there is no folder {file.parent} to write {file.name} to", "make it, or name another"
+            f"{file} cannot be written: there is no folder {file.parent}",
+            "make it, or name another",
         )
     if not os.access(file if file.exists() else file.parent, os.W_OK):
         raise ContractError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contracts.errors import ContractError
@@ -19,6 +20,9 @@ from stores.secret_url import SecretUrl, sqlite_url
 from training.tracking import Store
 
 PREFIX = "REHABCAST_"
+
+BLANK = "blank_setting"
+"""Kind of the error that `_Checked` raises."""
 
 NOT_SETTINGS = frozenset({"REHABCAST_BENCH_SECONDS", "REHABCAST_IMAGE"})
 """Variables that benchmarks and the compose file read, and the program does not."""
@@ -41,7 +45,7 @@ class _Checked(BaseSettings):
         """Check every setting alike, before what it means is checked."""
         for name, value in values.items():
             if isinstance(value, str) and (fault := checks.blank(value)):
-                raise ValueError(f"{name}\0{fault}")
+                raise PydanticCustomError(BLANK, "{fault}", {"setting": name, "fault": fault})
         return values
 
 
@@ -252,9 +256,8 @@ def _refuse_unknown_variables(fields: set[str]) -> None:
 
 
 def _in_words(error: ValidationError) -> tuple[str, str]:
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    said = first["msg"].removeprefix("Value error, ")
-    field = str(first["loc"][0]) if first["loc"] else ""
-    if "\0" in said:
-        field, _, said = said.partition("\0")
+    first = error.errors(include_input=False, include_url=False)[0]
+    facts = first.get("ctx", {})
+    said = str(facts["error"]) if "error" in facts else first["msg"]
+    field = facts["setting"] if first["type"] == BLANK else "".join(map(str, first["loc"][:1]))
     return f"the setting {PREFIX}{field.upper()} {said}", "correct it, or unset it for its default"

@@ -154,6 +154,19 @@ def cause_of(error: BaseException) -> str:
     return next(known, type(original).__name__)
 
 
+def is_broken(error: sa.exc.DBAPIError) -> bool:
+    """Return whether SQLite says that its file is broken, or none of its own."""
+    # The lower byte of a code is its kind. A server's errors have no such code.
+    kind = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    return kind in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def is_no_text(error: sa.exc.DBAPIError) -> bool:
+    """Return whether what SQLite gave as text is none: Python says so, and SQLite has no error."""
+    orig = error.orig
+    return isinstance(orig, sqlite3.OperationalError) and not hasattr(orig, "sqlite_errorcode")
+
+
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Open a transaction in which everything is read from one consistent state."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import re
+import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from uuid import uuid4
@@ -27,6 +30,62 @@ def drafts_left(path: Path, kind: str = "draft") -> Iterator[Path]:
     drafts = f".{escape(path.name)}.*.{kind}"
     yield from path.parent.glob(drafts)
     yield from path.parent.glob(f".{drafts}.*.draft")
+
+
+YOUNG_SECONDS = 60.0
+"""Drafts that are younger are left alone: who makes one holds it a moment later."""
+
+_DRAFT = r"\.{name}\.[0-9a-f]{{32}}\.draft"
+
+
+@contextmanager
+def drafted(path: Path) -> Iterator[Path]:
+    """Yield a new hidden folder beside a path; what is still there after the block is removed.
+
+    So are the drafts that killed programs left there: those that no program holds.
+    """
+    remove_left(path, re.compile(_DRAFT.format(name=re.escape(path.name))))
+    draft = draft_of(path)
+    draft.mkdir(mode=0o700)
+    descriptor = os.open(draft, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        hold(descriptor)
+        yield draft
+    finally:
+        os.close(descriptor)
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def hold(descriptor: int) -> None:
+    """Hold a draft for as long as it is open; where the file system cannot, it is never removed."""
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def remove_left(path: Path, drafts: re.Pattern[str]) -> None:
+    """Remove the drafts beside a path that killed programs left, by the pattern of their names."""
+    with suppress(OSError):
+        for draft in path.parent.iterdir():
+            if drafts.fullmatch(draft.name) and _is_left(draft):
+                if draft.is_dir():
+                    shutil.rmtree(draft, ignore_errors=True)
+                else:
+                    draft.unlink(missing_ok=True)
+
+
+def _is_left(draft: Path) -> bool:
+    """Return whether no program holds a draft. The system lets go of it however one ends."""
+    try:
+        descriptor = os.open(draft, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return time.time() - os.fstat(descriptor).st_mtime > YOUNG_SECONDS
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

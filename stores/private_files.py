@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from contracts.errors import ContractError
+from stores.folders import hold, remove_left
 
 UMASK = 0o077
 """Of the new files of this process: no rights for group and others."""
@@ -54,7 +56,8 @@ def written_whole(path: Path, *, new: bool = False) -> Iterator[Path]:
     """Write a file in one step: yield a draft beside it, which takes its place after the block.
 
     Whatever goes wrong in the block, a file that was there stays as it was. The draft has the
-    file's ending, and its owner alone may read it.
+    file's ending, and its owner alone may read it. What a killed program left of an earlier one is
+    removed.
 
     Parameters
     ----------
@@ -70,9 +73,12 @@ def written_whole(path: Path, *, new: bool = False) -> Iterator[Path]:
     """
     if new and path.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    remove_left(path, re.compile(rf"\.[0-9a-f]{{8}}\.{re.escape(path.name)}"))
     draft = path.with_name(f".{secrets.token_hex(4)}.{path.name}")
+    held = ExitStack()
     try:
-        _created(draft)
+        held.callback(os.close, opened := _opened(draft))
+        hold(opened)
         yield draft
         with draft.open("rb") as file:
             os.fsync(file.fileno())
@@ -86,6 +92,8 @@ def written_whole(path: Path, *, new: bool = False) -> Iterator[Path]:
         if isinstance(error, OSError) and error.filename in {None, str(draft), draft}:
             error.filename = str(path)
         raise
+    finally:
+        held.close()
 
 
 def _take_free_name(draft: Path, path: Path) -> None:
@@ -107,7 +115,11 @@ def _take_free_name(draft: Path, path: Path) -> None:
 
 
 def _created(path: Path) -> None:
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    os.close(_opened(path))
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
 
 def write_private(path: Path, content: bytes | str) -> None:
@@ -175,11 +187,14 @@ def require_private_database(path: Path) -> None:
 
 def _require(path: Path, forbidden: int, what: str, mend: str) -> None:
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
+        found = path.stat().st_mode
     except OSError:
         return
+    name, mode = path.name or str(path), stat.S_IMODE(found)
+    if not (stat.S_ISREG(found) or stat.S_ISDIR(found)):
+        # Whoever changed the mode of a device, as the advice below says, would break the machine.
+        raise ReadableByOthers(f"{path} is no file", "name a file of your own")
     if mode & forbidden:
-        name = path.name or str(path)
         raise ReadableByOthers(
             f"{name} can be {what} by other users of this machine (mode {mode:04o})",
             f"run `chmod {mend} {name}` where it is, and consider what they may have read",

@@ -81,6 +81,80 @@ def test_what_only_linux_has_is_asked_for_in_one_place() -> None:
     assert [str(m) for m in MODULES if linux.search(TEXTS[m])] == ["stores/cores.py"]
 
 
+WORDED = frozenset({"reason", "what_to_do", "found", "advice", "in_words", "msg", "message"})
+"""Fields that hold a sentence."""
+
+READS = frozenset({
+    "startswith", "endswith", "removeprefix", "partition", "rpartition", "split", "index", "find",
+    "match", "fullmatch", "search", "findall",
+})  # fmt: skip
+"""What looks into a text for what it says."""
+
+OF_OTHERS = {
+    "audits/ledger/signing.py": "model-signing names the files that differ in its message only",
+    "rehabcast/commands/rules/options.py": "click names a day that no calendar has in its message only",
+    "serving/http/decoding/__init__.py": "msgspec's message is shown without what was sent",
+    "training/tracking.py": "MLflow has one code for every fault of its database",
+}
+"""Modules that read a sentence of a library, which tells it in no other way."""
+
+
+def is_sentence(node: ast.expr, caught: set[str]) -> bool:
+    """Say whether it is the text of one of the errors that were caught, or a field that is one."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "str" and node.args:
+        return bool({n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & caught)
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        return node.slice.value == "msg"
+    return isinstance(node, ast.Attribute) and node.attr in WORDED
+
+
+def reads_sentence(node: ast.AST, caught: set[str]) -> bool:
+    """Say whether a comparison or a call looks into a sentence."""
+    if isinstance(node, ast.Compare):
+        parts = [node.left, *node.comparators]
+        sentences = [is_sentence(part, caught) for part in parts]
+        words = [
+            isinstance(p, ast.Constant) and isinstance(p.value, str) and p.value for p in parts
+        ]
+        searched = isinstance(node.ops[0], ast.In | ast.NotIn) and sentences[-1]
+        return searched or (any(sentences) and any(words))
+    if not isinstance(node, ast.Call):
+        return False
+    if isinstance(node.func, ast.Attribute):
+        # To split at blanks counts words, or writes them on one line.
+        reads = node.func.attr in READS and (node.args or node.func.attr != "split")
+        return bool(reads) and any(is_sentence(n, caught) for n in [node.func.value, *node.args])
+    # A function of the module's own may read it; a class of its own is another error.
+    own = isinstance(node.func, ast.Name) and re.match("_[a-z]", node.func.id)
+    return bool(own) and any(isinstance(a, ast.Call) and is_sentence(a, caught) for a in node.args)
+
+
+def sentences_read(module: ast.Module) -> list[int]:
+    """Return the lines of a module that look into a sentence."""
+    caught = {n.name for n in ast.walk(module) if isinstance(n, ast.ExceptHandler) and n.name}
+    return [n.lineno for n in ast.walk(module)
+            if isinstance(n, ast.Compare | ast.Call) and reads_sentence(n, caught)]  # fmt: skip
+
+
+def test_nothing_reads_back_what_was_worded() -> None:
+    found = {str(m): sentences_read(ast.parse(text)) for m, text in TEXTS.items()}
+    assert {name: lines for name, lines in found.items() if lines}.keys() == OF_OTHERS.keys()
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        "if 'gone' in str(error): pass", "str(error).startswith('gone')", "_kind_of(str(error))",
+        "PATTERN.search(str(error.orig))", "any(w in str(error.orig) for w in WORDS)",
+        "if refusal.reason == 'it is gone': pass", "problem.found.partition(': ')",
+        "if 'subject ' in self.found: pass", "fault['msg'].removeprefix('Value error, ')",
+    ],
+)  # fmt: skip
+def test_reading_back_what_was_worded_is_noticed(read: str) -> None:
+    module = f"try:\n    pass\nexcept ValueError as error:\n    {read}\n"
+    assert sentences_read(ast.parse(module)) == [4]
+
+
 def loaded(modules: str, *heavy: str) -> list[str]:
     """Return which of the heavy modules a process has that imported only those."""
     program = f"import sys, {modules}; print(*(set({heavy!r}) & set(sys.modules)))"

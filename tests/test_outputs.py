@@ -27,7 +27,7 @@ from tests.forked import Forked
 WRITES = {"write_text", "write_bytes", "to_parquet", "to_csv", "savefig", "save_file", "touch"}
 """Calls that write to a path, beside `open` for writing and `write_table` of Parquet."""
 
-WHOLE = {"written_whole", "written_signed", "TemporaryDirectory"}
+WHOLE = {"written_whole", "written_signed", "drafted", "TemporaryDirectory"}
 """What gives the path of a draft."""
 
 STREAMS = {"sys.stderr.write", "sys.stdout.write", "write"}

@@ -11,6 +11,7 @@ import json
 import os
 import zlib
 from dataclasses import dataclass
+from enum import StrEnum
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,8 +24,24 @@ from inference.people import NONCE_BYTES, token_key
 SEEN_FILE = "data-seen.sealed"
 FORM = b"rehabcast data seen 1"
 
-NONE_IN_SERVICE = "no version of this model is in service"
-"""Reason of a first training: there is nothing that could have changed."""
+
+class NotCompared(StrEnum):
+    """Why nothing can be compared."""
+
+    NONE_IN_SERVICE = "none_in_service"
+    """There is nothing that could have changed: it is a first training."""
+    NO_LEDGER = "no_ledger"
+    NOT_KEPT = "not_kept"
+    NO_REGISTRY = "no_registry"
+    OTHER_KEY = "other_key"
+
+
+WORDS = {
+    NotCompared.NO_LEDGER: "the ledger cannot be read",
+    NotCompared.NOT_KEPT: "the run of {since} did not keep what it was given",
+    NotCompared.NO_REGISTRY: "the registry does not answer",
+    NotCompared.OTHER_KEY: "{since} was trained under another keys/people.key",
+}
 
 Seen = dict[str, dict[str, str]]
 """Token of each person: token of each fact and score, prefixed by what it is, with its value's."""
@@ -41,7 +58,7 @@ class DataChanges:
     since
         The version in service; empty where there is none.
     reason
-        Why nothing can be compared; empty where it is.
+        Why nothing can be compared; None where it is.
     people_new, people_corrected, people_gone
         People who came, of whom a fact or a score is another or gone, and who are there no more.
     scores_new, scores_corrected, scores_gone
@@ -49,7 +66,7 @@ class DataChanges:
     """
 
     since: str = ""
-    reason: str = ""
+    reason: NotCompared | None = None
     people_new: str = ""
     people_corrected: str = ""
     people_gone: str = ""
@@ -58,10 +75,13 @@ class DataChanges:
     scores_gone: str = ""
 
     def __str__(self) -> str:
-        if self.reason == NONE_IN_SERVICE:
-            return f"{self.reason.capitalize()}: there are no earlier data to compare with."
-        if self.reason:
-            return f"What changed since the version in service is not known: {self.reason}."
+        if self.reason is NotCompared.NONE_IN_SERVICE:
+            return (
+                "No version of this model is in service: there are no earlier data to compare with."
+            )
+        if self.reason is not None:
+            why = WORDS[self.reason].format(since=self.since)
+            return f"What changed since the version in service is not known: {why}."
         return (
             f"Since the data of {self.since}: people new: {self.people_new}, corrected:"
             f" {self.people_corrected}, gone: {self.people_gone}; scores new: {self.scores_new},"

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from contracts.bundle import REGISTRY_NOTE
 from contracts.errors import EvidenceMissing, IntegrityError
+from stores.folders import drafted
 from stores.private_files import written_whole
 
 SIGNATURE = ".sig"
@@ -76,8 +76,8 @@ def written_signed(path: Path, private_key: Path) -> Iterator[Path]:
         The folder is missing, or cannot be written.
     """
     # Of the same name, in a folder of its own: a signature knows what it is of by name.
-    with TemporaryDirectory(prefix=".", dir=path.parent) as folder:
-        draft = Path(folder) / path.name
+    with drafted(path) as folder:
+        draft = folder / path.name
         signature = draft.with_name(path.name + SIGNATURE)
         yield draft
         sign(draft, signature, private_key)

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from audits.ledger.trail import APPROVAL, AUDIT, PROMOTION, RESTORE, ROLLBACK, Entry
-from contracts.errors import IntegrityError
+from audits.ledger.trail import APPROVAL, AUDIT, PROMOTION, ROLLBACK, Entry, require
 from contracts.naming.model_version import version_key
 from contracts.verdict import Outcome
 
@@ -39,21 +38,21 @@ def check_terms(stored: Sequence[Entry]) -> None:
             _check_approval(entry, by_number.get(entry.details()["audit"]))
         elif entry.kind in {PROMOTION, ROLLBACK}:
             audit = audits.get(entry.about)
-            _require(audit is not None, entry, "has no audit")
+            require(audit is not None, entry, "has no audit")
             if audit is not None:
                 _check_change(entry, audit)
 
 
 def _check_audit(entry: Entry) -> None:
     details = entry.details()
-    _require(details["model_version"] == entry.about, entry, "is of another version")
+    require(details["model_version"] == entry.about, entry, "is of another version")
     begin, end = (datetime.fromisoformat(time) for time in (entry.time, details["valid_until"]))
-    _require(begin < end, entry, "was never valid")
+    require(begin < end, entry, "was never valid")
 
 
 def _check_approval(entry: Entry, audit: Entry | None) -> None:
     details = entry.details()
-    _require(
+    require(
         audit is not None
         and version_key(audit.about) == version_key(entry.about)
         and audit.details()["report_digest"] == details["report_digest"],
@@ -66,18 +65,18 @@ def _check_change(entry: Entry, audit: Entry) -> None:
     champion, audited = entry.details()["champion"], audit.details()
     # By joining, not by formatting: a version that is a number would read the same.
     about = "/".join((champion["model"], champion["version"]))
-    _require(about == entry.about, entry, "is of another version")
-    _require(
+    require(about == entry.about, entry, "is of another version")
+    require(
         champion["report_digest"] == audited["report_digest"],
         entry,
         "rests on an audit that a later one replaced",
     )
     given = [name for name in OVERRIDE if champion[name] is not None]
     expected = [] if Outcome(champion["outcome"]).is_pass else list(OVERRIDE)
-    _require(given == expected, entry, "has an override where the audit passed, or none")
-    _require(champion["promoted_at"] == entry.time, entry, "was made at another time")
-    _require(champion["valid_until"] == _end(champion, audited), entry, "is valid too long")
-    _require(
+    require(given == expected, entry, "has an override where the audit passed, or none")
+    require(champion["promoted_at"] == entry.time, entry, "was made at another time")
+    require(champion["valid_until"] == _end(champion, audited), entry, "is valid too long")
+    require(
         entry.kind == ROLLBACK or entry.details()["audit"] == audit.sequence,
         entry,
         "names another audit",
@@ -85,15 +84,10 @@ def _check_change(entry: Entry, audit: Entry) -> None:
     now = datetime.fromisoformat(entry.time)
     begin = datetime.fromisoformat(audit.time)
     end = datetime.fromisoformat(champion["valid_until"])
-    _require(begin <= now < end, entry, "was made while its audit or override was not valid")
+    require(begin <= now < end, entry, "was made while its audit or override was not valid")
 
 
 def _end(champion: Mapping[str, Any], audited: Mapping[str, Any]) -> str:
     """Return until when a champion may be valid: as long as its audit, and its override if any."""
     ends = [audited["valid_until"], champion["override_until"]]
     return str(min((end for end in ends if end is not None), key=datetime.fromisoformat))
-
-
-def _require(holds: bool, entry: Entry, what: str) -> None:
-    if not holds:
-        raise IntegrityError(f"ledger: the {entry.kind} of entry {entry.sequence} {what}", RESTORE)

@@ -232,3 +232,15 @@ def _canonical(details: Mapping[str, Any]) -> str:
 
 def _hash(entry: Entry) -> str:
     return record_digest({name: value for name, value in asdict(entry).items() if name != "hash"})
+
+
+def require(holds: bool, entry: Entry, what: str) -> None:
+    """Refuse a ledger of which an entry says what does not hold; `what` is said of the entry.
+
+    Raises
+    ------
+    IntegrityError
+        It does not hold.
+    """
+    if not holds:
+        raise IntegrityError(f"ledger: the {entry.kind} of entry {entry.sequence} {what}", RESTORE)

@@ -11,7 +11,14 @@ import re
 import unicodedata
 
 from contracts.errors import ContractError
-from contracts.naming.names import canonical, comparable, flaw, is_invisible, shown
+from contracts.naming.names import (
+    canonical,
+    comparable,
+    flaw,
+    is_invisible,
+    is_like_an_option,
+    shown,
+)
 
 LONGEST_NAME = 200
 NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
@@ -43,6 +50,22 @@ def model_name(name: str) -> str:
             else f"write it in letters of one alphabet and digits, without any of {RESERVED}",
         )
     return name
+
+
+def new_model_name(name: str) -> str:
+    """Return the name that a model is given, which commands can be given too.
+
+    Raises
+    ------
+    ContractError
+        As of `model_name`, or it begins with a dash.
+    """
+    if is_like_an_option(name):
+        raise ContractError(
+            f"{shown(name)!r} begins with a dash, so that commands would take it for an option",
+            "choose another name",
+        )
+    return model_name(name)
 
 
 def split_version(model_version: str) -> tuple[str, str]:

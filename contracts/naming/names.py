@@ -69,14 +69,14 @@ def flaw(name: str) -> str | None:
     """Return why a name cannot be used, with the character and its place; None where it can."""
     for place, character in enumerate(name, start=1):
         if is_invisible(character) or (character.isspace() and character != " "):
-            return f"character {place} is {_described(character)}, which nobody can see"
+            return f"character {place} is {described(character)}, which nobody can see"
         usual = character.isascii() or character.isalnum() or character in PUNCTUATION
         if not usual and unicodedata.category(character)[0] != "M":
-            return f"character {place} is {_described(character)}"
+            return f"character {place} is {described(character)}"
     composed = unicodedata.normalize("NFC", name)
     for place, character in enumerate(composed, start=1):
         if unicodedata.normalize("NFKC", character) != character:
-            return f"character {place} is {_described(character)}, another form of a usual one"
+            return f"character {place} is {described(character)}, another form of a usual one"
     for word in composed.split():
         if mixed := _mixed_alphabets(word):
             return f"it mixes letters of two alphabets: {mixed}"
@@ -85,12 +85,18 @@ def flaw(name: str) -> str | None:
     return None
 
 
+def is_like_an_option(name: str) -> bool:
+    """Return whether a command would take a name for one of its options."""
+    return name.startswith("-")
+
+
 def canonical(name: str) -> str:
     """Return the one spelling of a name: composed, and with single spaces inside only."""
     return unicodedata.normalize("NFC", " ".join(part for part in name.split(" ") if part))
 
 
-def _described(character: str) -> str:
+def described(character: str) -> str:
+    """Return a character's name and number in Unicode."""
     return f"{unicodedata.name(character, 'a character without a name')} (U+{ord(character):04X})"
 
 
@@ -108,4 +114,4 @@ def _mixed_alphabets(word: str) -> str | None:
     if len(alphabets) <= 1 or any(alphabets <= allowed for allowed in SCRIPTS_WRITTEN_TOGETHER):
         return None
     one, other = next((a, b) for a, b in pairwise(letters) if _alphabet(a) != _alphabet(b))
-    return f"{_described(one)} and {_described(other)}"
+    return f"{described(one)} and {described(other)}"

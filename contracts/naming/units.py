@@ -1,4 +1,4 @@
-"""Units of the vocabulary as people write them."""
+"""Units of the vocabulary, and numbers in them, as people write them."""
 
 from __future__ import annotations
 
@@ -40,3 +40,11 @@ UNITS = {
 def unit_in_words(unit: str) -> str:
     """Return a UCUM unit as it stands behind a number; one that is not known as it is written."""
     return UNITS.get(unit, unit)
+
+
+def readable(value: float) -> str:
+    """Return a number with about three digits that mean something."""
+    size = abs(value)
+    if size >= 100 or value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= 10 else f"{value:.2f}"

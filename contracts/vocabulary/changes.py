@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from contracts.naming.units import unit_in_words
+from contracts.naming.worded import Worded
 from contracts.vocabulary.instruments import (
     Figure,
     ImportantDifference,
@@ -89,7 +90,20 @@ def standard_error(code: str) -> float | None:
 
 def amount_in_words(code: str, amount: float) -> str:
     """Return an amount of a code with its unit, such as `6 points`."""
-    return f"{amount:g} {unit_of(code, amount)}".rstrip()
+    return with_unit(code, f"{amount:g}")
+
+
+def with_unit(code: str, shown: str) -> str:
+    """Return a score or a change as it is shown, with its unit: wherever a sentence says one."""
+    if code not in vocabulary():
+        return shown
+    return f"{shown} {unit_of(code, float(shown.replace(',', '')))}".rstrip()
+
+
+def worded_amount(code: str, shown: str) -> Worded | str:
+    """Return a score or a change with its unit, to be said in the reader's language."""
+    unit = unit_of(code, float(shown.replace(",", ""))) if code in vocabulary() else ""
+    return Worded("%(amount)s %(unit)s", amount=shown, unit=Worded(unit)) if unit else shown
 
 
 def unit_of(code: str, amount: float) -> str:

@@ -44,7 +44,7 @@ from features.cohort.metadata import (
 )
 from features.cohort.splits import read_splits
 from features.cohort.stored import faults_as_problems
-from stores.folders import draft_of
+from stores.folders import drafted
 
 DATA_FILE = f"{meds.data_subdirectory}/0.parquet"
 IMPORT_REPORT = "metadata/import.json"
@@ -113,21 +113,20 @@ def new_cohort(
         The destination exists and is not an empty folder, or can't be written.
     """
     check_new(folder)
-    draft = draft_of(folder)
     try:
-        for part in (meds.data_subdirectory, "metadata"):
-            (draft / part).mkdir(parents=True)
-        yield draft
-        write_metadata(provenance, labels or {}, draft)
-        # An empty folder of that name is replaced; one that was filled meanwhile is not.
-        draft.rename(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with drafted(folder) as draft:
+            for part in (meds.data_subdirectory, "metadata"):
+                (draft / part).mkdir()
+            yield draft
+            write_metadata(provenance, labels or {}, draft)
+            # An empty folder of that name is replaced; one that was filled meanwhile is not.
+            draft.rename(folder)
     except OSError as error:
         raise ContractError(
             f"{folder}: cannot be written ({error.strerror or error})",
             "check the disk's free space and that you may write there",
         ) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def read_cohort(folder: Path) -> Cohort:
@@ -226,8 +225,8 @@ def replace_events(folder: Path, events: pd.DataFrame) -> Cohort:
     )  # fmt: skip
     if problems:
         raise CohortInvalid(problems)
-    fresh = draft_of(folder, "fresh")
-    try:
+    with drafted(folder) as beside:
+        fresh = beside / "fresh"
         with new_cohort(fresh, provenance) as draft:
             write_events(_table(events), draft / DATA_FILE)
         for part in (meds.code_metadata_filepath, DATA_FILE):
@@ -237,8 +236,6 @@ def replace_events(folder: Path, events: pd.DataFrame) -> Cohort:
         for file in (folder / meds.data_subdirectory).rglob("*.parquet"):
             if file != folder / DATA_FILE:
                 file.unlink()
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
     add_extraction(folder, labels)
     return read_cohort(folder)
 

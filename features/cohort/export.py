@@ -13,7 +13,7 @@ from contracts.errors import ContractError
 from contracts.vocabulary import Additions, Kind, added_among, vocabulary
 from contracts.vocabulary.additions import VOCABULARY_FILE, as_toml
 from features.cohort.metadata import code_table
-from stores.folders import draft_of
+from stores.folders import drafted
 
 
 def export(cohort: Cohort, folder: Path, destination: Path, form: str) -> list[Path]:
@@ -47,23 +47,21 @@ def export(cohort: Cohort, folder: Path, destination: Path, form: str) -> list[P
         )
     if form not in {"meds", "csv"}:
         raise ContractError(f"{form!r} is not an export format", "use meds or csv")
-    draft = draft_of(destination)
     try:
-        draft.mkdir(parents=True)
-        if form == "meds":
-            for part in (meds.data_subdirectory, "metadata"):
-                if (folder / part).exists():
-                    shutil.copytree(folder / part, draft / part)
-        else:
-            _csv(cohort, draft)
-        draft.rename(destination)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        with drafted(destination) as draft:
+            if form == "meds":
+                for part in (meds.data_subdirectory, "metadata"):
+                    if (folder / part).exists():
+                        shutil.copytree(folder / part, draft / part)
+            else:
+                _csv(cohort, draft)
+            draft.rename(destination)
     except OSError as error:
         raise ContractError(
             f"{destination}: cannot be written ({error.strerror or error})",
             "check the disk's free space and that you may write there",
         ) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return sorted(path for path in destination.rglob("*") if path.is_file())
 
 

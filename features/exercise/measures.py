@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.exercise import Repetition
+from contracts.exercise.sets import MOST_DEG
 from features.exercise.motion import RATE_HZ, has_rotation
 from features.exercise.repetitions import Span
 
@@ -28,7 +29,10 @@ SHORTEST = 8
 
 
 def measured(values_T6: NDArray[np.float32], spans: list[Span]) -> tuple[Repetition, ...]:
-    """Return the measures of each repetition of a set."""
+    """Return the measures of each repetition of a set.
+
+    A range beyond what a limb can do is none: it is not known.
+    """
     is_rotation_known = has_rotation(values_T6)
     values = values_T6.astype(np.float64)
     return tuple(
@@ -44,9 +48,10 @@ def _with_rotation(rotation_T3: Array, first: int, last: int) -> Repetition:
     rotation_T3, first, last = rotation_T3[begin:end], first + begin, first + end
     angle_T = angle(rotation_T3)
     speed_T = np.linalg.norm(rotation_T3, axis=1)
+    range_deg = float(np.ptp(angle_T))
     return _repetition(
         first, last,
-        range_deg=min(float(np.ptp(angle_T)), 360.0),
+        range_deg=range_deg if range_deg <= MOST_DEG else None,
         tempo=_up_share(angle_T),
         sparc=spectral_arc_length(speed_T),
         jerk=log_dimensionless_jerk(speed_T),

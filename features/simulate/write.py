@@ -6,7 +6,6 @@ Subject i of a seed is the same whatever the number of subjects, shards drawn at
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ from features.simulate.truth import (
     outcome_table,
     truth_folder,
 )
-from stores.folders import draft_of
+from stores.folders import drafted
 
 
 def shard_count(subjects: int) -> int:
@@ -80,26 +79,25 @@ def write_simulated(
             f"{truth} exists already", "name a new cohort folder, or remove it first"
         )
     samples: list[Sample] = []
-    draft_truth = draft_of(truth)
-    try:
-        with new_cohort(folder, provenance(subjects, seed, scenario)) as draft:
-            for part in (LATENT_FOLDER, COURSE_FOLDER, OUTCOME_FOLDER):
-                (draft_truth / part).mkdir(parents=True)
-            write = _Writer(
-                subjects=subjects,
-                seed=seed,
-                scenario=scenario,
-                data=draft / meds.data_subdirectory,
-                truth=draft_truth,
-            )
-            for shard, measured in enumerate(_write_shards(write, shard_count(subjects), workers)):
-                samples += [measured] if measured is not None else []
-                advance(f"shard {shard + 1}")
-            record = {"subjects": subjects, "seed": seed, "scenario": scenario.as_record()}
-            (draft_truth / SCENARIO_FILE).write_text(json.dumps(record, indent=2))
-            draft_truth.rename(truth)
-    finally:
-        shutil.rmtree(draft_truth, ignore_errors=True)
+    with (
+        new_cohort(folder, provenance(subjects, seed, scenario)) as draft,
+        drafted(truth) as draft_truth,
+    ):
+        for part in (LATENT_FOLDER, COURSE_FOLDER, OUTCOME_FOLDER):
+            (draft_truth / part).mkdir()
+        write = _Writer(
+            subjects=subjects,
+            seed=seed,
+            scenario=scenario,
+            data=draft / meds.data_subdirectory,
+            truth=draft_truth,
+        )
+        for shard, measured in enumerate(_write_shards(write, shard_count(subjects), workers)):
+            samples += [measured] if measured is not None else []
+            advance(f"shard {shard + 1}")
+        record = {"subjects": subjects, "seed": seed, "scenario": scenario.as_record()}
+        (draft_truth / SCENARIO_FILE).write_text(json.dumps(record, indent=2))
+        draft_truth.rename(truth)
     return samples
 
 

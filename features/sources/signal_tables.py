@@ -24,7 +24,7 @@ from features.tables.text_tables import TextTable
 
 FACTORS: dict[Quantity, dict[str, float]] = {
     Quantity.ACCELERATION: {"g": 1.0, "mg": 0.001, "m/s2": 1 / 9.80665},
-    Quantity.ROTATION: {"deg/s": 1.0, "rad/s": 180 / np.pi},
+    Quantity.ROTATION: {"deg/s": 1.0, "rad/s": 180 / np.pi, "mdeg/s": 0.001},
     Quantity.MUSCLE: {"uV": 1.0, "mV": 1e3, "V": 1e6},
     Quantity.BEAT_INTERVAL: {"ms": 1.0, "s": 1e3},
     Quantity.HEART_RATE: {"/min": 1.0},
@@ -34,6 +34,9 @@ FACTORS: dict[Quantity, dict[str, float]] = {
 }
 LARGEST = {Quantity.ACCELERATION: 32.0, Quantity.ROTATION: 4000.0, Quantity.MUSCLE: 50_000.0}
 """No sensor of its kind measures more than this, in the quantity's own unit."""
+
+SPIKES, SPIKES_SHARE = 10, 0.01
+"""So many values beyond that, and such a share, may be faults of a sensor; more are of its unit."""
 
 IN_UTC = "its times are in UTC and the map has no time_zone, so days are days in UTC"
 DECLARE_ZONE = "declare time_zone in the map"
@@ -197,10 +200,33 @@ def _values(
     for name in entry.columns:
         column = ColumnCells(file=file.name, name=name, cells=cells[name], form=file.form)
         read = table_columns.any_numbers(column, low, limit, f"of {entry.quantity}")
+        if (beyond_N := read.bad_N & (np.abs(read.value_N) > limit)).any():
+            _require_unit(file, name, entry, beyond_N)
         _refuse(file, read.faults)
         problems += read.problems
         columns.append(np.where(read.good_N, read.value_N, np.nan))
     return np.stack(columns, axis=1) * factor, problems
+
+
+def _require_unit(
+    file: SourceFile, name: str, entry: SignalColumns, beyond_N: NDArray[np.bool_]
+) -> None:
+    """Refuse a column of which more is beyond what a sensor measures than its faults could be.
+
+    Row by row they would be left out: what stays is the limb while it hardly moves, in a unit that
+    is wrong all the same.
+    """
+    count = int(beyond_N.sum())
+    if count <= SPIKES or count <= SPIKES_SHARE * len(beyond_N):
+        return
+    units = ", ".join(FACTORS[entry.quantity])
+    raise SourceUnreadable(
+        file.name, name,
+        f"{count} of its {len(beyond_N)} values are, in {entry.unit}, beyond"
+        f" {LARGEST[entry.quantity]:g} {UNITS[entry.quantity]}, more than any sensor of"
+        f" {entry.quantity} measures",
+        f"correct its unit in [[signals]] of the map (one of {units}); it is hardly {entry.unit}",
+    )  # fmt: skip
 
 
 def _in_order(

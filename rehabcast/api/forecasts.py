@@ -200,7 +200,7 @@ def explain(
     """
     import shap
 
-    from serving.forecast.audit_status import SIMULATED_LIMIT, banner
+    from serving.forecast.audit_status import Standing, banner
     from serving.forecast.explain import ALL_DAYS
 
     answer = _answer(model, cohort, subject, as_of_day, weeks, output)
@@ -208,7 +208,7 @@ def explain(
         raise ForecastRefused(answer.reason, answer.what_to_do)
     if answer.reasons is None:
         raise IntegrityError("the forecast came without its reasons", "report this to us")
-    simulated = [SIMULATED_LIMIT] if answer.model.simulated else []
+    simulated = [Standing.SIMULATED] if answer.model.simulated else []
     warnings.warn(
         " ".join([*filter(None, [banner(model.served)]), *simulated, *model.notes]), stacklevel=2
     )

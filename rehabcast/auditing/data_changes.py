@@ -6,9 +6,9 @@ from contracts.errors import EvidenceMissing, RehabcastError
 from rehabcast.identity import open_ledger
 from rehabcast.settings import Settings
 from training.data_seen import (
-    NONE_IN_SERVICE,
     SEEN_FILE,
     DataChanges,
+    NotCompared,
     Seen,
     changes_since,
     unseal_seen,
@@ -26,18 +26,18 @@ def since_champion(
     try:
         champion = open_ledger(settings).champion(model)
     except EvidenceMissing:
-        return DataChanges(reason=NONE_IN_SERVICE)
+        return DataChanges(reason=NotCompared.NONE_IN_SERVICE)
     except RehabcastError:
-        return DataChanges(reason="the ledger cannot be read")
+        return DataChanges(reason=NotCompared.NO_LEDGER)
     since = champion.model_version
     try:
         version = find(settings.store, since)
         sealed = fetch(settings.store, version, SEEN_FILE).read_bytes()
     except EvidenceMissing:
-        return DataChanges(since=since, reason=f"the run of {since} did not keep what it was given")
+        return DataChanges(since=since, reason=NotCompared.NOT_KEPT)
     except (RehabcastError, OSError):
-        return DataChanges(since=since, reason="the registry does not answer")
+        return DataChanges(since=since, reason=NotCompared.NO_REGISTRY)
     before = None if key is None else unseal_seen(sealed, key)
     if seen is None or before is None:
-        return DataChanges(since=since, reason=f"{since} was trained under another keys/people.key")
+        return DataChanges(since=since, reason=NotCompared.OTHER_KEY)
     return changes_since(since, before, seen)

@@ -65,20 +65,27 @@ def overlap_of(
     return relations_of(seen, people_of(cohort, wanted, token_key(key), sample=False))
 
 
+BETWEEN = ',;\t"|{}[]'
+"""What separates cells of tables and parts of JSON, unless identifiers of the cohort have it."""
+
+ONE_A_LINE = "write one identifier a line, as `rehabcast record withdrawn` does without --json"
+
+
 def require_without(cohorts: Iterable[Cohort], file: Path) -> None:
     """Check that nobody of a list, such as those who have withdrawn consent, is in a cohort.
 
     Raises
     ------
     ContractError
-        Somebody is: says in which lines of the list, and names nobody; or it cannot be read.
+        Somebody is: says in which lines of the list, and names nobody; or it cannot be read, or is
+        a table or JSON, in which nobody would be found.
     """
     try:
-        written = file.read_text("utf-8").splitlines()
+        written = file.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ContractError(
             f"{file.name} cannot be read as a list of people ({type(error).__name__})",
-            "write one identifier a line, as `rehabcast record withdrawn` does",
+            ONE_A_LINE,
         ) from None
     for cohort in cohorts:
         labels = {cohort.label(subject) for subject in cohort.events[SUBJECT].unique().tolist()}
@@ -90,4 +97,11 @@ def require_without(cohorts: Iterable[Cohort], file: Path) -> None:
                 f" {cohort.provenance.name!r} (line {lines}"
                 f"{', ...' if len(found) > MOST_LINES else ''} of {file.name})",
                 "leave them out of its source, import it again, and train on that",
+            )
+        between = set(BETWEEN) - set().union(*labels)
+        odd = next((n for n, line in enumerate(written, start=1) if between & set(line)), None)
+        if odd is not None:
+            raise ContractError(
+                f"line {odd} of {file.name} is no identifier alone: nobody of it would be found",
+                ONE_A_LINE,
             )

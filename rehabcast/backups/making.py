@@ -8,13 +8,12 @@ backup, however many write meanwhile.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import TemporaryDirectory
 
 from audits.ledger.records import LedgerState
 from contracts.digests import file_digest
@@ -50,6 +49,8 @@ from rehabcast.signed_heads import write_head
 from serving.state.verification import RecordHead
 from stores.copies import copy_database, is_copyable, place_of, scratch_database
 from stores.database import open_kept
+from stores.folders import drafted
+from stores.private_files import make_private_folder
 
 
 def make_backup(
@@ -72,14 +73,10 @@ def make_backup(
     urls = {part: url for part, url in databases(settings).items() if part not in without}
     for part, url in urls.items():
         _require_copyable(part, url)
-    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    unfinished = Path(mkdtemp(prefix=f".{folder.name}.", suffix=".unfinished", dir=folder.parent))
-    try:
+    make_private_folder(folder.parent)
+    with drafted(folder) as unfinished:
         manifest = _fill(settings, unfinished, urls, with_signing_key=with_signing_key)
         unfinished.replace(folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
     return manifest
 
 

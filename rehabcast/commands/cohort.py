@@ -15,7 +15,7 @@ from rehabcast.commands import simulation
 from rehabcast.commands.learning.engine import Engine, EngineOption, RayAddress
 from rehabcast.commands.learning.training import TaskOption
 from rehabcast.commands.proposals import map as proposed_maps
-from rehabcast.output import AsJson, emit, require_place
+from rehabcast.output import AsJson, emit
 from stores.private_files import written_whole
 
 if TYPE_CHECKING:
@@ -183,9 +183,6 @@ def trace(
     from features.cohort.follow_up import draw_to_trace
     from training.task import read_task
 
-    require_place(output)
-    if output.exists():
-        raise ContractError(f"{output} exists already", "name a new file: a draw is made once")
     calls = draw_to_trace(read_cohort(folder), read_task(task), share, seed)
     if calls.empty:
         advice = "there is nobody to trace"

@@ -15,7 +15,7 @@ from contracts.errors import ContractError, EvidenceMissing
 from rehabcast.commands.joint_verdict import as_tables, joined, read_files
 from rehabcast.commands.learning.training import VersionArgument
 from rehabcast.commands.site_tables import site_of
-from rehabcast.output import AsJson, emit, require_place
+from rehabcast.output import AsJson, emit
 from rehabcast.settings import Settings
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def offer(
     from stores.private_files import write_private
 
     settings, now = Settings(), datetime.now(UTC)
-    path = _new_file(output or Path(f"{site}.offer.json"))
+    path = output or Path(f"{site}.offer.json")
     found = site_of(settings, model_version, cohort)
     said, private = said_by(found.people), new_key()
     with closing(open_ledger(settings, make=True)) as ledger:
@@ -118,7 +118,7 @@ def export(
     from rehabcast.identity import actor_of, open_ledger
 
     settings, now = Settings(), datetime.now(UTC)
-    path = _new_file(output or Path(f"{site}.sums.json"))
+    path = output or Path(f"{site}.sums.json")
     opened = _open_offers(settings, offers)
     require_current(opened, now)
     own, private = _own_offer(opened, site), _private_key(settings, opened, site)
@@ -217,13 +217,6 @@ def _private_key(settings: Settings, opened: Round, site: str) -> bytes:
         )
     require_private(path)
     return path.read_bytes()
-
-
-def _new_file(path: Path) -> Path:
-    require_place(path)
-    if path.exists():
-        raise ContractError(f"{path} exists already", "give another file with --output")
-    return path
 
 
 def _write_signed(settings: Settings, path: Path, text: str) -> None:

@@ -109,14 +109,8 @@ def new(
     from audits.judging.policy import PACKAGED, load_policy
     from audits.policies.stricter import STRICT
 
-    try:
-        # Refuses a file that exists, which may be somebody's policy.
-        with written_whole(file, new=True) as draft:
-            draft.write_text((STRICT if strict else PACKAGED).read_text("utf-8"), "utf-8")
-    except OSError as error:
-        raise ContractError(
-            f"{file}: cannot be written ({error.strerror})", "give the path of a new file"
-        ) from error
+    with written_whole(file, new=True) as draft:
+        draft.write_text((STRICT if strict else PACKAGED).read_text("utf-8"), "utf-8")
     written = PolicyWritten(path=file, digest=load_policy(file).digest)
     advice = (
         f"{file}: change its limits, raise its version, then run: rehabcast policy check {file}"

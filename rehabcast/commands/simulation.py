@@ -17,7 +17,6 @@ from rehabcast.output import (
     AsJson,
     emit,
     progress,
-    require_place,
     stderr_console,
 )
 from stores.cores import usable_cores
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from features.simulate.scenario import Scenario
 
 Workers = Annotated[
-    int, typer.Option(min=1, help="How many processes; the result does not depend on it.")
+    int, typer.Option(min=1, max=256, help="How many processes; the result does not depend on it.")
 ]
 CORES = usable_cores()
 LONGEST_CELL = 60
@@ -284,7 +283,6 @@ def draw(
             f"{picture} is not the name of a picture that can be drawn",
             f"let it end in {', '.join(PICTURES)}",
         )
-    require_place(picture)
     with written_whole(picture) as draft:
         draw_subjects_of(cohort, draft, subjects)
     stderr_console.print(f"Drew {subjects} SIMULATED subjects: {picture}")

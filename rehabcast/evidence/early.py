@@ -7,18 +7,16 @@ numbers whether or not this is looked at.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from audits.report.monthly.content import EarlyOutcomes, TestShown
 from audits.sequential.course import Courses, courses
 from audits.sequential.early import not_asked_early, plan_of_early
-from audits.sequential.payoffs import week_of_outcomes
 from audits.sequential.plan import MonitoringPlan
 from audits.sequential.state import Standings, standings
 from contracts.groups import MINIMUM_SHOWN, people_in_words
-from inference.matching.tables import MonitoringTables
 from rehabcast.evidence.shown_tests import (
     ShownTest,
     evidence_of,
@@ -26,8 +24,9 @@ from rehabcast.evidence.shown_tests import (
     point_shown,
     rule_in_words,
 )
+from rehabcast.evidence.sums import sums_of
 from rehabcast.evidence.watched import Watched
-from serving.state.evidence.accounts import Sums, counted, week_of
+from serving.state.evidence.accounts import counted, week_of
 from serving.state.evidence.counting import Followed, close_weeks, take_in
 from serving.state.store import Store
 
@@ -96,15 +95,10 @@ def look(store: Store, version: Watched, now: date, out: frozenset[tuple[str, st
     if followed is None:
         return EarlyLook(run=_nothing(why_not(version)))
 
-    def sums_of(tables: MonitoringTables) -> Sums:
-        return asdict(
-            week_of_outcomes(
-                tables.predictions, tables.follow_up, version.policy, version.tested_early
-            )
-        )
-
     take_in(store, followed)
-    close_weeks(store, followed, now, sums_of)
+    close_weeks(
+        store, followed, now, lambda tables: sums_of(tables, version.policy, version.tested_early)
+    )
     stand, went, plan = _stand(store, version, followed)
     because = tuple(
         each
@@ -167,11 +161,10 @@ def _stand(
     """Return where the tests stand and how they went, of weeks before one, and by which plan."""
     assert version.plan.early is not None  # noqa: S101  (something is followed)
     plan = plan_of_early(version.plan, version.plan.early)
-    first, weeks = counted(store, followed.service)
-    kept = [(week, sums) for week, sums in weeks if until is None or week < until]
+    first, weeks = counted(store, followed.service, until)
     return (
-        standings(first, kept, version.tested_early, plan),
-        courses(first, kept, version.tested_early, plan),
+        standings(first, weeks, version.tested_early, plan),
+        courses(first, weeks, version.tested_early, plan),
         plan,
     )
 

@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 from audits.disclosure.over_time import last_shown, shown
 from audits.judging.wording import group_in_words
@@ -40,14 +39,15 @@ from contracts.vocabulary import vocabulary
 from rehabcast.evidence.early import early_outcomes
 from rehabcast.evidence.entries import said_of
 from rehabcast.evidence.growing import groups_left_out
-from rehabcast.evidence.shown_tests import ends, point_shown
+from rehabcast.evidence.shown_tests import point_shown
 from rehabcast.evidence.watched import Watched
 from serving.formats.cds.cards import OVERRIDE_REASONS
-from serving.state.evidence.accounts import counted
+from serving.state.evidence.accounts import counted, week_of
 from serving.state.evidence.clinicians import decisions_by_clinician
 from serving.state.evidence.editions import Kept, Numbers, keep, made_before
 from serving.state.evidence.served import REASON, REFUSED, served_until
 from serving.state.store import Store
+from stores.folders import drafted
 
 JSON_FILE, HTML_FILE, PDF_FILE = "monitoring.json", "monitoring.html", "monitoring.pdf"
 CLINICIANS = "clinicians"
@@ -144,8 +144,7 @@ def write_edition(edition: Edition, folder: Path) -> tuple[Path, ...]:
     """Write JSON, page, PDF and picture into a folder; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     # All of them are made before the first takes the place of an earlier one.
-    with TemporaryDirectory(prefix=".", dir=folder) as made:
-        drafts = Path(made)
+    with drafted(folder / JSON_FILE) as drafts:
         figures: tuple[Figure, ...] = draw(edition, drafts)
         document = monthly_edition(edition, figures)
         (drafts / JSON_FILE).write_text(edition.model_dump_json(indent=2) + "\n", "utf-8")
@@ -157,9 +156,8 @@ def write_edition(edition: Edition, folder: Path) -> tuple[Path, ...]:
 
 def _went(store: Store, version: Watched, month: Month) -> Courses:
     """Return how the tests went in the weeks that were over in a month."""
-    first, weeks = counted(store, version.followed.service)
-    over = [(week, sums) for week, sums in weeks if ends(week) < month.after]
-    return courses(first, over, version.tested, version.plan)
+    first, weeks = counted(store, version.followed.service, week_of(month.after))
+    return courses(first, weeks, version.tested, version.plan)
 
 
 def _made(

@@ -149,9 +149,8 @@ def standings_of(
     growing = version.growing
     if growing is None:
         return ()
-    first, weeks = counted(store, growing.service)
-    kept = [(week, sums) for week, sums in weeks if until is None or week < until]
-    return group_standings(first, kept, version.grows, version.plan.alpha)
+    first, weeks = counted(store, growing.service, until)
+    return group_standings(first, weeks, version.grows, version.plan.alpha)
 
 
 def rules_of(version: Watched, standing: GroupStanding) -> Sequence[str]:

@@ -7,16 +7,13 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from audits.judging.policy import Policy
 from audits.ledger.evidence.acting import restrict, restricted_now, suspend, warn
 from audits.ledger.evidence.restrictions import Restricted
 from audits.ledger.ledger import Ledger
 from audits.sequential.course import courses
-from audits.sequential.hypotheses import Hypothesis, not_followed
-from audits.sequential.payoffs import week_of_outcomes
+from audits.sequential.hypotheses import not_followed
 from audits.sequential.state import Act, Decision, Standings, decide, standings
 from contracts.groups import people_in_words
-from inference.matching.tables import MonitoringTables
 from rehabcast.evidence.early import EARLY, EarlyRun
 from rehabcast.evidence.early import look as look_early
 from rehabcast.evidence.growing import GrowthRun
@@ -25,6 +22,7 @@ from rehabcast.evidence.lost.tracing import HIDDEN_IN_LOSS, TracingRun
 from rehabcast.evidence.lost.tracing import look as look_at_traced
 from rehabcast.evidence.shift import ShiftRun, look
 from rehabcast.evidence.shown_tests import ShownTest, evidence_of, foremost, which
+from rehabcast.evidence.sums import sums_of
 from rehabcast.evidence.watched import Watched
 from serving.state.evidence.accounts import counted
 from serving.state.evidence.counting import Followed, close_weeks, take_in
@@ -94,13 +92,6 @@ class MonitoringRun:
     growth: GrowthRun
     early: EarlyRun
     tracing: TracingRun
-
-
-def sums_of(
-    tables: MonitoringTables, policy: Policy, tested: tuple[Hypothesis, ...]
-) -> Mapping[str, Any]:
-    """Return what a week's people add to the tests, as it is kept."""
-    return asdict(week_of_outcomes(tables.predictions, tables.follow_up, policy, tested))
 
 
 def run(

@@ -44,7 +44,7 @@ ROLLBACK_FIELDS = (
 )  # fmt: skip
 OVERRIDE_FIELDS = (
     REASON,
-    Field(name="until", label=later("Until (a date)"), kind="date", longest=10),
+    Field(name="until", label=later("Until"), kind="date", longest=10),
     Field(name="use", label=later("The only use allowed"), kind="long"),
 )
 ROLES = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from contracts.groups import attributes_of_person
 from contracts.predictions import PATTERN
@@ -17,13 +18,20 @@ from contracts.vocabulary.changes import amount_in_words, noise_in_words
 from inference.bundle import Bundle
 from serving.model_info import GroupCoverage, ModelInfo, Override, ScopeInfo
 
-NOT_TO_WITHHOLD_THERAPY = "It must not be used to withhold therapy."
-LIMITS = (
-    "Decision support for a clinician who knows the patient: no diagnosis, no treatment advice.",
-    "Not a medical device as shipped.",
-    NOT_TO_WITHHOLD_THERAPY,
-    "An association seen in earlier patients, not an effect of anything done.",
-)
+
+class Standing(StrEnum):
+    """A limit of use of every forecast, whoever it is of."""
+
+    SUPPORT = (
+        "Decision support for a clinician who knows the patient: no diagnosis, no treatment advice."
+    )
+    NO_DEVICE = "Not a medical device as shipped."
+    THERAPY = "It must not be used to withhold therapy."
+    ASSOCIATION = "An association seen in earlier patients, not an effect of anything done."
+    SIMULATED = "SIMULATED training data: the people behind this model do not exist."
+
+
+LIMITS = (Standing.SUPPORT, Standing.NO_DEVICE, Standing.THERAPY, Standing.ASSOCIATION)
 NAMES_NOT_VERIFIED = (
     "One-person trial: nobody has verified the names of those who approved this model."
 )
@@ -35,7 +43,6 @@ NOBODY_RECORDED = "not recorded for anyone in the audit, which says nothing abou
 NOT_AUDITED = "not audited"
 NO_AUDIT = "NOT IN SERVICE: no audit stands behind this forecast. It is for nobody's care."
 NOT_RECORDED_WHOM = "Whom that audit would have held back is not recorded: a new audit says it."
-SIMULATED_LIMIT = "SIMULATED training data: the people behind this model do not exist."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,9 +206,9 @@ def banner(served: ServedModel, beside: Sequence[Outside] = ()) -> str:
 
 def limits(served: ServedModel) -> list[str]:
     """Return the limits of use."""
-    own = []
+    own: list[str] = []
     if served.bundle.manifest.simulated:
-        own.append(SIMULATED_LIMIT)
+        own.append(Standing.SIMULATED)
     if not served.audit_status.names_verified:
         own.append(NAMES_NOT_VERIFIED)
     return [*own, *LIMITS, *_small_gains(served.bundle.task)]

@@ -105,7 +105,8 @@ def _such_a_course(task: Task, at: Moments) -> tuple[str, str]:
 def _such_a_score(task: Task, at: Moments) -> tuple[str, str]:
     last = task.target.worst + at.score_B[0] * (task.target.best - task.target.worst)
     return (
-        f"few had a score like {last:g} about {at.days_B[0]:.0f} days after the onset",
+        f"few had a score like {amount_in_words(task.target.code, last)} about"
+        f" {at.days_B[0]:.0f} days after the onset",
         "check the score; if it is right, decide without the forecast",
     )
 
@@ -132,7 +133,7 @@ def _change(task: Task, at: Moments) -> str:
     code = task.target.code
     return (
         f"the {vocabulary()[code].name} {how} by {amount_in_words(code, abs(change))}, from"
-        f" {reference:g} to {last:g}, within {task.inputs.past_days} days"
+        f" {reference:g} to {amount_in_words(code, last)}, within {task.inputs.past_days} days"
     )
 
 
@@ -187,7 +188,7 @@ def _similar(people: int, weeks: int) -> str:
     few = "; because they are few, the range is wider" if people < FEW else ""
     return (
         f"The forecast for week {weeks} rests on {how_many(people)} people like this one (a similar"
-        f" score, a similar time since the onset, a similar course){few}."
+        f" score, a similar time since the onset, a similar course) with a score of that week{few}."
     )
 
 

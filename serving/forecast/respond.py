@@ -185,6 +185,7 @@ def _forecast(
         similar_people=shown_number(int(behind.similar_H[-1])),
         similar_people_in_words=how_many(int(behind.similar_H[-1])),
         milestones_reached=(reached := _reached(bundle, batch)),
+        # In this order, which a page relies on that shows the milestones and the worth itself.
         in_words=[
             *sentences(bundle, batch, behind, explained),
             *milestone_sentences(horizons[given.index(explained)], reached),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+from contracts.vocabulary.changes import amount_in_words, with_unit
+from serving.forecast.reasons import CHANCE_UNIT
 from serving.model_info import ModelInfo
 from serving.schemas import ForecastAnswer, HorizonForecast
 
@@ -19,8 +21,27 @@ def formatted_score(answer: ForecastAnswer, score: float, *, extra_decimals: int
     return f"{score:.{_decimals(answer) + extra_decimals}f}"
 
 
+def said_score(answer: ForecastAnswer, score: float, *, extra_decimals: int = 0) -> str:
+    """Return a score as a sentence says it: with its unit."""
+    shown = formatted_score(answer, score, extra_decimals=extra_decimals)
+    return with_unit(answer.instrument_code, shown)
+
+
+def said_range(answer: ForecastAnswer, horizon: HorizonForecast) -> str:
+    """Return the 80 % range of a horizon as a sentence says it: with its unit."""
+    low, high = formatted_score(answer, horizon.low_80), said_score(answer, horizon.high_80)
+    return f"{low} to {high}"
+
+
+def said_change(answer: ForecastAnswer, points: float) -> str:
+    """Return a contribution as a sentence says it: with its sign, and its unit or "chance"."""
+    shown = formatted_change(answer, points)
+    of_chance = answer.reasons is not None and answer.reasons.unit == CHANCE_UNIT
+    return f"{shown} {CHANCE_UNIT}" if of_chance else with_unit(answer.instrument_code, shown)
+
+
 def formatted_range(answer: ForecastAnswer, horizon: HorizonForecast) -> str:
-    """Return the 80 % range of a horizon."""
+    """Return the 80 % range of a horizon, for a column."""
     return (
         f"{formatted_score(answer, horizon.low_80)} to {formatted_score(answer, horizon.high_80)}"
     )
@@ -46,7 +67,8 @@ def formatted_start(answer: ForecastAnswer) -> str:
     old = "on that day" if age == 0 else "1 day before" if age == 1 else f"{age} days before"
     taken = answer.last_score_date
     when = old if taken is None else f"{formatted_date(taken)}, {old}"
-    return f"last score {answer.last_score:g} ({when}); forecast of {start}"
+    last = amount_in_words(answer.instrument_code, answer.last_score)
+    return f"last score {last} ({when}); forecast of {start}"
 
 
 def start_sentence(answer: ForecastAnswer) -> str:

@@ -8,13 +8,15 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from contracts.vocabulary.changes import amount_in_words
 from serving.forecast.explain import ALL_DAYS
 from serving.formats.formatting import (
-    formatted_change,
     formatted_horizon,
     formatted_range,
     formatted_score,
     formatted_start,
+    said_change,
+    said_score,
     scope_sentence,
 )
 from serving.formats.profile_words import domain_in_words
@@ -71,7 +73,8 @@ def _horizons(answer: ForecastAnswer) -> Table:
     names = list(answer.horizons[0].milestones)
     mark = "" if answer.last_score is None else " (| is the last score)"
     table = Table(
-        title=f"Subject {answer.subject}: {answer.instrument} ({low:g} to {high:g})",
+        title=f"Subject {answer.subject}: {answer.instrument}"
+        f" ({low:g} to {amount_in_words(answer.instrument_code, high)})",
         caption=f"8 in 10 patients like this one end up inside the range{mark};"
         f" {formatted_start(answer)}",
     )
@@ -116,15 +119,15 @@ def _reasons(answer: ForecastAnswer) -> list[RenderableType]:
         return []
     lines = [
         f"Why, at week {reasons.horizon_weeks}: if nothing were known, the forecast would be"
-        f" {formatted_score(answer, reasons.base, extra_decimals=1)}."
+        f" {said_score(answer, reasons.base, extra_decimals=1)}."
     ]
     lines += [
-        f"  {formatted_change(answer, contribution.points):>6} points from {contribution.modality}"
+        f"  {said_change(answer, contribution.points):>13} from {contribution.modality}"
         + ("" if contribution.window == ALL_DAYS else f", {contribution.window}")
         for contribution in reasons.contributions
         if contribution.observed
     ]
-    total = formatted_score(answer, reasons.forecast, extra_decimals=1)
+    total = said_score(answer, reasons.forecast, extra_decimals=1)
     lines.append(f"  = {total} (the middle of the range above, not a promise)")
     return [Text("\n".join(lines))]
 

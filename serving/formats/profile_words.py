@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from contracts.naming.units import unit_in_words
+from contracts.naming.units import readable, unit_in_words
 from serving.profile import AtThatTime, DomainProfile, Earlier, ProfileMeasure
 
 NO_MEASURE = "no measure of it can be on record yet"
@@ -49,7 +49,7 @@ def _short(domain: str, measure: ProfileMeasure, *, with_people: bool) -> str:
     text = f"{domain} {_amount(measure)}"
     if not with_people or measure.people is None:
         return text
-    lower, upper = _number(measure.people.lower), _number(measure.people.upper)
+    lower, upper = readable(measure.people.lower), readable(measure.people.upper)
     return f"{text} (half then {lower} to {upper})"
 
 
@@ -62,7 +62,7 @@ def _measure(measure: ProfileMeasure) -> str:
 
 def _amount(measure: ProfileMeasure) -> str:
     """Return a value against its scale, or with its unit where it has none."""
-    value, scale = _number(measure.value), measure.scale
+    value, scale = readable(measure.value), measure.scale
     if scale is None:
         return f"{value} {unit_in_words(measure.unit)}".rstrip()
     ends = f"{scale.high:g}" if scale.low == 0 else f"{scale.low:g} to {scale.high:g}"
@@ -75,7 +75,7 @@ def _own_course(first: Earlier | None, before: Earlier | None) -> str:
         return "own course not known"
     earlier = [each for each in (first, before) if each is not None]
     return "before " + ", ".join(
-        f"{_number(each.value)} {_when(each.first_day, each.last_day)}" for each in earlier
+        f"{readable(each.value)} {_when(each.first_day, each.last_day)}" for each in earlier
     )
 
 
@@ -83,21 +83,13 @@ def _people(value: float, people: AtThatTime | None) -> str:
     if people is None:
         return "people at that time not known"
     side = "below" if value < people.lower else "above" if value > people.upper else "within"
-    lower, upper = _number(people.lower), _number(people.upper)
+    lower, upper = readable(people.lower), readable(people.upper)
     return (
         f"{side} the middle half of people at that time ({lower} to {upper}, median"
-        f" {_number(people.middle)}, from at least {people.people})"
+        f" {readable(people.middle)}, from at least {people.people})"
     )
 
 
 def _when(first_day: int, last_day: int) -> str:
     """Return days after enrolment."""
     return f"on day {last_day}" if first_day == last_day else f"in days {first_day} to {last_day}"
-
-
-def _number(value: float) -> str:
-    """Return a number with about three digits that mean something."""
-    size = abs(value)
-    if size >= 100 or value == round(value):
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if size >= 10 else f"{value:.2f}"

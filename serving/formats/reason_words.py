@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contracts.vocabulary import vocabulary
 from serving.forecast.explain import ALL_DAYS, EARLY_DAYS, RECENT_DAYS, RECENT_WINDOW_DAYS
 from serving.schemas import Contribution, ForecastAnswer
 
@@ -32,22 +33,27 @@ WINDOWS = {
 }
 
 ASSESSMENTS = "assessments"
-LOWER = ", lower is better"
 
 
 def score_in_words(answer: ForecastAnswer) -> str:
-    """Return what the score is called."""
-    name, lower, _ = answer.instrument.partition(LOWER)
-    return SCORES.get(name, name) + lower
+    """Return what the score is called, and which way is better where that is down."""
+    entry = vocabulary().get(answer.instrument_code)
+    lower = entry is not None and entry.better == "lower"
+    return _score(answer) + (", lower is better" if lower else "")
+
+
+def _score(answer: ForecastAnswer) -> str:
+    entry = vocabulary().get(answer.instrument_code)
+    name = answer.instrument if entry is None else entry.name
+    return SCORES.get(name, name)
 
 
 def reason_in_words(answer: ForecastAnswer, contribution: Contribution) -> str:
     """Return what a contribution is from: `the last arm score`, `walking in the last 14 days`."""
     name = contribution.modality
     if name == ASSESSMENTS:
-        score = score_in_words(answer).removesuffix(LOWER)
         several = answer.rests_on is not None and answer.rests_on.assessments > 1
-        words = f"the last {score}" + (" and others" if several else "")
+        words = f"the last {_score(answer)}" + (" and others" if several else "")
         if answer.last_score is None:
             words = "the scores"
     else:

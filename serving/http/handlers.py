@@ -146,6 +146,7 @@ def observe(call: Call) -> Reply:
     total = call.runtime.store.add(
         call.caller.tenant, request.subject, request.enrolment_day, request.observations,
         today=request.today, actor=call.caller.name, now=datetime.now(UTC),
+        tasks=[each.served.bundle.task for each in call.runtime.champions.current],
     )  # fmt: skip
     sent = len(request.observations)
     return Reply(Recorded(subject=request.subject, sent=sent, on_record=total))

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Literal
 
 from contracts.exercise import codes
+from contracts.naming.units import readable
 from contracts.therapy import ADHERENCE
 from contracts.vocabulary import vocabulary
-from contracts.vocabulary.changes import noise_in_words, unit_of
+from contracts.vocabulary.changes import noise_in_words, with_unit
 from serving.monitoring.alert import Alert, Kind, Urgency
 
 UrgencyName = Literal["today", "this week", "next visit"]
@@ -36,9 +37,9 @@ def sentence(alert: Alert, *, better: str = "higher") -> str:
             change = "rose" if alert.rises else "fell"
             lost = abs(alert.now - alert.before)
             return (
-                f"The score ({name}) {change} from {_number(alert.before)} to"
-                f" {_number(alert.now)}, measured on day {alert.since_day}: worse by"
-                f" {_number(lost)}{_unit(alert, lost)}, where {_limit_of_score(alert)}."
+                f"The score ({name}) {change} from {readable(alert.before)} to"
+                f" {_amount(alert, alert.now)}, measured on day {alert.since_day}: worse by"
+                f" {_amount(alert, lost)}, where {_limit_of_score(alert)}."
                 f"{_noise(alert, lost)} See the patient today."
             )
         case Kind.OFF_COURSE:
@@ -73,8 +74,8 @@ def _changed(alert: Alert, name: str) -> str:
     relative = f" ({100 * (alert.now / alert.before - 1):+.0f} %)" if alert.before > 0 else ""
     text = (
         (
-            f"The person's own {name} {change} from {_number(alert.before)} to"
-            f" {_number(alert.now)}{shown} a day{relative} since day {alert.since_day}:"
+            f"The person's own {name} {change} from {readable(alert.before)} to"
+            f" {readable(alert.now)}{shown} a day{relative} since day {alert.since_day}:"
             f" {middle} of {alert.days_now} days against {alert.days_before} before."
         )
         .replace("/d a day", "/d")
@@ -82,8 +83,8 @@ def _changed(alert: Alert, name: str) -> str:
     )
     if alert.week is not None and alert.week_before is not None:
         text += (
-            f" Last seven days {_number(alert.week)}, the seven before"
-            f" {_number(alert.week_before)}."
+            f" Last seven days {readable(alert.week)}, the seven before"
+            f" {readable(alert.week_before)}."
         )
     if alert.kind is Kind.THERAPY:
         text += (
@@ -105,22 +106,21 @@ def _off_course(alert: Alert, name: str, better: str) -> str:
     )
     return (
         f"The score ({name}) has been {side} the range that holds for 8 in 10 patients for"
-        f" {days} days ({_number(alert.now)} on day {alert.last_day}, where the range"
-        f" {'ends' if alert.rises else 'begins'} at {_number(alert.limit)}), {judged}."
+        f" {days} days ({_amount(alert, alert.now)} on day {alert.last_day}, where the range"
+        f" {'ends' if alert.rises else 'begins'} at {_amount(alert, alert.limit)}), {judged}."
     )
 
 
 def _limit_of_score(alert: Alert) -> str:
     if alert.false_alarms is None:
         matter = "matters" if alert.limit == 1 else "matter"
-        return f"{_number(alert.limit)}{_unit(alert, alert.limit)} {matter} to a patient"
-    return f"the error of measurement explains {_number(alert.limit)}"
+        return f"{_amount(alert, alert.limit)} {matter} to a patient"
+    return f"the error of measurement explains {_amount(alert, alert.limit)}"
 
 
-def _unit(alert: Alert, amount: float) -> str:
-    """Return the unit of a score as it stands behind a number."""
-    unit = unit_of(alert.code, amount)
-    return f" {unit}" if unit else ""
+def _amount(alert: Alert, score: float) -> str:
+    """Return a score with its unit."""
+    return with_unit(alert.code, readable(score))
 
 
 def _noise(alert: Alert, lost: float) -> str:
@@ -131,11 +131,3 @@ def _noise(alert: Alert, lost: float) -> str:
 
 def _share(alert: Alert) -> str:
     return f"{alert.days_before} of {round(alert.days_before / alert.before)}"
-
-
-def _number(value: float) -> str:
-    """Return a number with about three digits that mean something."""
-    size = abs(value)
-    if size >= 100 or value == round(value):
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if size >= 10 else f"{value:.2f}"

@@ -1,11 +1,17 @@
-"""What a browser keeps: the session, a sign-in that was begun, and the language."""
+"""What a browser keeps (session, a sign-in that was begun, language), and where it is."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
 
 from starlette.types import Scope
 
 from serving.http.admission.routing import header_values
+from serving.http.decoding import RequestInvalid, form_fields
 from serving.http.runtime import Runtime
+from serving.pages.page import HOME, chosen, with_choices
 from serving.pages.rendering import LANGUAGES
 
 LANGUAGE = "rehabcast-language"
@@ -52,3 +58,25 @@ def languages_of(chosen: str, scope: Scope) -> str:
 
 def _named(name: str, runtime: Runtime) -> str:
     return f"__Host-{name}" if is_secure(runtime) else name
+
+
+def where(scope: Scope) -> dict[str, Any]:
+    """Return the path of a request and what was chosen, which its page leads on with."""
+    try:
+        return {"path": scope["path"], "choices": chosen(form_fields(scope["query_string"]))}
+    except RequestInvalid:
+        return {"path": scope["path"], "choices": {}}
+
+
+def to_the_patient(scope: Scope, parameters: Mapping[str, str]) -> str:
+    """Return where a refusal of a patient's page leads: to the patient, or nowhere.
+
+    From the patient's own page it leads there without what was chosen, which may be the reason.
+    """
+    if "subject" not in parameters:
+        return ""
+    patient = f"{HOME}/patients/{quote(parameters['subject'])}"
+    found = where(scope)
+    if found["path"] != f"{HOME}/patients/{parameters['subject']}":
+        return with_choices(patient, found["choices"])
+    return patient if found["choices"] else ""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from contracts.naming.units import readable
 from contracts.vocabulary import vocabulary
 from serving.http.alerts.handlers import LOOK_SECONDS
 from serving.http.decoding import from_query
@@ -14,7 +15,7 @@ from serving.monitoring.words import sentence
 from serving.pages.charts import Point, sparkline
 from serving.pages.page import Answer, Visit
 from serving.pages.rendering import later, unit_of
-from serving.pages.words import ALERTS, TONES, URGENCIES, code_name, number
+from serving.pages.words import ALERTS, TONES, URGENCIES, code_name
 from serving.state.alerting.looking import look_at_waiting
 from serving.state.champions import targets_of
 from serving.state.watch.patients import PatientRow, Shown, patients
@@ -73,7 +74,7 @@ def caseload(visit: Visit) -> Answer:
         "rows": [_row(row, ends, visit) for row in rows], "total": total, "waiting": waiting,
         "filters": FILTERS, "shown": shown, "named": named,
         "page": number_of_page, "pages": max(1, -(-total // PAGE)),
-        "instruments": [code_name(code) for code in targets],
+        "instruments": [f"{code_name(code)}, {unit_of(code)}".rstrip(", ") for code in targets],
         "simulated": any(s.served.bundle.manifest.simulated for s in snapshots),
     }  # fmt: skip
     return Answer(template="caseload.html", facts=facts)
@@ -97,9 +98,9 @@ def _row(row: PatientRow, ends: dict[str, tuple[float, float]], visit: Visit) ->
             )
             for alert in row.alerts
         ],
-        score=number(scores[-1][1]) if scores else "",
-        change="" if change is None else f"{'+' if change > 0 else ''}{number(change)}",
-        scale=f"{code_name(code)}, {unit_of(code)}" if scores else "",
+        score=visit.say.amount(code, readable(scores[-1][1])) if scores else "",
+        change="" if change is None else f"{'+' if change > 0 else ''}{readable(change)}",
+        scale=code_name(code) if scores else "",
         points=sparkline(scores, low, high),
         newest=row.newest[:10],
     )

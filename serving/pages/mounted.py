@@ -41,8 +41,8 @@ from serving.http.refusals import (
 )
 from serving.http.runtime import Runtime
 from serving.pages import assets, forms
-from serving.pages.browser import LANGUAGE, languages_of, session_cookie
-from serving.pages.page import HOME, OPEN_TASK, Answer, Field, Page, Visit, go, with_task
+from serving.pages.browser import LANGUAGE, languages_of, session_cookie, to_the_patient, where
+from serving.pages.page import HOME, Answer, Field, Page, Visit, go, with_choices
 from serving.pages.rendering import FOLDER, Say, environment
 from serving.state.people import sessions
 from serving.state.store import NotOnRecord
@@ -120,7 +120,7 @@ class Pages:
             return route, caller, *_sent(scope, answer, html)
         except Exception as error:
             refusal = error if isinstance(error, RequestRefused) else _unexpected(error)
-            html = self._render("message.html", say, "", {"refusal": refusal})
+            html = self._render("message.html", say, "", {"refusal": refusal, **where(scope)})
             answer = Answer(status=refusal.status)
             reply, headers = _sent(scope, answer, html)
             return route, "", reply, (*headers, *refusal.headers)
@@ -157,9 +157,10 @@ class Pages:
         except SAID as error:
             refusal = _refusal(error)
             answer = Answer(
-                template="message.html", facts={"refusal": refusal}, status=refusal.status
-            )
-        facts = {"session": session, "path": scope["path"], **answer.facts}
+                template="message.html", status=refusal.status,
+                facts={"refusal": refusal, "back": to_the_patient(scope, parameters)},
+            )  # fmt: skip
+        facts = {"session": session, **where(scope), **answer.facts}
         html = self._render(answer.template, say, held, facts)
         return session.name if session is not None else "", answer, html
 
@@ -184,7 +185,7 @@ class Pages:
         if page.roles and not forms.is_of(token, visit.held, visit.path):
             return again(status=409, stale=True)
         if page.roles and page.once and not forms.use(visit.runtime.store, token, visit.now):
-            return Answer(template="sent_before.html", facts={"back": _form_page(visit, values)})
+            return Answer(template="sent_before.html", facts={"back": _page_before(visit)})
         try:
             forms.check(values, fields)
             return page.answer(replace(visit, form=values))
@@ -195,12 +196,17 @@ class Pages:
     def _render(self, template: str, say: Say, held: str, facts: Mapping[str, Any]) -> str:
         if not template:
             return ""
-        usual = {
+        usual: dict[str, Any] = {
             "say": say, "session": None, "asset": assets.address_of, "path": "", "home": HOME,
-            "token_for": partial(forms.token_for, held),
+            "token_for": partial(forms.token_for, held), "choices": {},
         }  # fmt: skip
+        every = {**usual, **facts}
+
+        def to(path: str, **changed: str | int) -> str:
+            return with_choices(path, every["choices"], **changed)
+
         made = environment(self._folders, say.language).get_template(template)
-        return made.render({**usual, **facts})
+        return made.render(to=to, **every)
 
 
 def _again(
@@ -212,7 +218,7 @@ def _again(
     facts = {
         "fields": fields, "refusal": refusal, "stale": stale,
         "values": {name: "" if name in secret else value for name, value in values.items()},
-        "action": visit.path, "back": _form_page(visit, values),
+        "action": visit.path, "back": _page_before(visit),
     }  # fmt: skip
     return Answer(template="again.html", facts=facts, status=status)
 
@@ -222,14 +228,9 @@ def _page_before(visit: Visit) -> str:
     return visit.path.rpartition("/")[0] or HOME
 
 
-def _form_page(visit: Visit, values: Mapping[str, str]) -> str:
-    """Return the address of the page that a form is on, with the instrument that was open."""
-    return with_task(_page_before(visit), values.get(OPEN_TASK.name, ""))
-
-
 def _to_its_page(visit: Visit) -> Answer:
     """Go to the page that a form is on, as after a language was chosen on the form's answer."""
-    return go(_page_before(visit))
+    return go(with_choices(_page_before(visit), visit.choices))
 
 
 def _require_role(page: Page, visit: Visit) -> None:

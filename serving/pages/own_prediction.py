@@ -8,20 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from contracts.naming.units import readable
 from serving.http.decoding import RequestInvalid
+from serving.pages.course import WEEK, weeks_ahead
 from serving.pages.forms import to_number
-from serving.pages.page import HOME, Answer, Field, Visit, go
+from serving.pages.page import HOME, Answer, Field, Visit, go, with_choices
 from serving.pages.rendering import later
-from serving.pages.words import code_name, number
+from serving.pages.words import code_name
 from serving.state.champion import Snapshot
 from serving.state.people.predictions import Prediction, predictions, put
 
-WEEK = 7
 NEAREST_DAYS = 14
 """How far the week that was predicted and the day that was measured may lie apart."""
 
 WITHOUT = "without"
-"""In the address of a patient's page whose reader goes on without a prediction."""
+"""In the address of a patient's page: the task of which its reader goes on without a prediction."""
 
 Scores = Sequence[tuple[int, float]]
 
@@ -36,15 +37,15 @@ def ask(
     scores, day
         Days after enrolment and values so far, and today; None where it is not known.
     """
-    if WITHOUT in visit.query or not is_due(visit, snapshot, day, made):
-        return None
     task = snapshot.served.bundle.task
+    if visit.query.get(WITHOUT) == task.name or not is_due(visit, snapshot, day, made):
+        return None
     facts: dict[str, Any] = {
-        "subject": visit.subject, "task": task.name, "scores": scores, "number": number,
+        "subject": visit.subject, "scores": scores, "number": readable,
         "code": task.target.code, "instrument": code_name(task.target.code), "low": task.target.low,
         "high": task.target.high, "fields": _fields(visit, snapshot, day),
-        "values": {"task": task.name}, "simulated": snapshot.served.bundle.manifest.simulated,
-        "without": WITHOUT,
+        "simulated": snapshot.served.bundle.manifest.simulated, "task": task.name,
+        "choices": visit.choices | {"task": task.name},
     }  # fmt: skip
     return Answer(template="own_prediction.html", facts=facts)
 
@@ -53,7 +54,7 @@ def is_due(visit: Visit, snapshot: Snapshot, day: int | None, made: Sequence[Pre
     """Whether this clinician has yet to predict an instrument that is shown only after that."""
     # A model that was withdrawn has no forecast to wait for.
     asked = visit.runtime.predict_first and snapshot.withdrawn is None
-    return asked and not _is_made_today(visit, made) and bool(_weeks_ahead(snapshot, day))
+    return asked and not _is_made_today(visit, made) and bool(weeks_ahead(snapshot, day))
 
 
 def prediction_fields(visit: Visit) -> list[Field]:
@@ -77,8 +78,7 @@ def predict(visit: Visit) -> Answer:
         weeks=int(visit.form["weeks"]), score=score, actor=visit.caller.name, now=visit.now,
         model_version=snapshot.served.audit_status.model_version,
     )  # fmt: skip
-    task = snapshot.served.bundle.task.name
-    return go(f"{HOME}/patients/{visit.subject}?done=predicted&task={task}")
+    return go(with_choices(f"{HOME}/patients/{visit.subject}", visit.choices, done="predicted"))
 
 
 def made_of(visit: Visit, snapshot: Snapshot) -> Sequence[Prediction]:
@@ -102,28 +102,23 @@ def _is_made_today(visit: Visit, made: Sequence[Prediction]) -> bool:
     return any(each.date == today and each.actor == name for each in made)
 
 
-def _weeks_ahead(snapshot: Snapshot, day: int | None) -> list[int]:
-    weeks = [horizon.weeks for horizon in snapshot.served.bundle.task.horizons]
-    return [each for each in weeks if day is None or each * WEEK > day]
-
-
 def _fields(visit: Visit, snapshot: Snapshot, day: int | None) -> list[Field]:
     target = snapshot.served.bundle.task.target
     weeks = [
-        (str(each), visit.say("Week %(week)s", week=each)) for each in _weeks_ahead(snapshot, day)
+        (str(each), visit.say("Week %(week)s", week=each)) for each in weeks_ahead(snapshot, day)
     ]
     return [
-        Field(name="task", kind="hidden", longest=100),
         Field(name="weeks", label=later("In which week after the start of rehabilitation?"),
               kind="choice", choices=weeks),
         Field(name="score", kind="number", longest=20, label=visit.say(
-            "Score, from %(low)s to %(high)s", low=number(target.low), high=number(target.high))),
+            "Score, from %(low)s to %(high)s", low=readable(target.low),
+            high=visit.say.amount(target.code, readable(target.high)))),
     ]  # fmt: skip
 
 
 def _snapshot(visit: Visit) -> Snapshot:
     current = visit.runtime.champions.current
-    asked = visit.form.get("task", "")
+    asked = visit.query.get("task", "")
     found = next((s for s in current if s.served.bundle.task.name == asked), None)
     if found is None:
         raise RequestInvalid("this task is not in service now", "open the patient again")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -41,6 +41,8 @@ class Field:
         Value and words of each choice.
     optional
         Whether it may be empty.
+    needed
+        When it is needed, where that depends on the rest of the form.
     longest
         Characters that are taken.
     """
@@ -51,11 +53,13 @@ class Field:
     help: str = ""
     choices: Sequence[tuple[str, str]] = ()
     optional: bool = False
+    needed: str = ""
     longest: int = 500
 
 
-OPEN_TASK = Field(name="task", kind="hidden", optional=True)
-"""Of a patient's forms: the instrument that is open, to which the answer leads back."""
+CHOICES = ("task", "week", "worth", "all", "without", "show", "named", "page", "guess")
+"""What somebody chose to look at, by its name in a page's address: every link and form of the page
+keeps it (`with_choices`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,9 +132,14 @@ class Visit:
         return Caller(who.name, scopes_of_roles(who.roles), who.tenant)
 
     @property
+    def choices(self) -> dict[str, str]:
+        """What was chosen to be looked at."""
+        return chosen(self.query)
+
+    @property
     def address(self) -> str:
-        """Path of the page, with the instrument that is open."""
-        return with_task(self.path, self.query.get(OPEN_TASK.name, ""))
+        """Path of the page, with what was chosen."""
+        return with_choices(self.path, self.choices)
 
     @property
     def subject(self) -> str:
@@ -212,6 +221,37 @@ def go(location: str, *cookies: str) -> Answer:
     return Answer(status=303, location=quote(location, safe=ADDRESS), cookies=cookies)
 
 
-def with_task(path: str, task: str) -> str:
-    """Return the address of a page that has an instrument open; of none, its path."""
-    return f"{path}?task={quote(task, safe='')}" if task else path
+def chosen(query: Mapping[str, str]) -> dict[str, str]:
+    """Return what the query of an address says of what is looked at."""
+    return {name: query[name] for name in CHOICES if query.get(name)}
+
+
+def with_choices(path: str, choices: Mapping[str, str], **changed: str | int) -> str:
+    """Return the address of a page with what was chosen, and what is chosen by following it."""
+    query = urlencode({**choices, **changed}, quote_via=quote, safe="")
+    return f"{path}?{query}" if query else path
+
+
+def go_back(visit: Visit, done: str, *, code: str = "", page: str = "") -> Answer:
+    """Go back to a patient's page with the instrument that a form was about, or that was open.
+
+    What is not in service is not opened: it may have been withdrawn while somebody typed, or the
+    address may hold anything.
+
+    Parameters
+    ----------
+    done
+        What the page says of it.
+    code
+        Of the instrument that the form was about, if it was about one.
+    page
+        Below the patient's own, such as `/whatif`.
+    """
+    tasks = [each.served.bundle.task for each in visit.runtime.champions.current]
+    choices = visit.choices
+    was_open = choices.pop("task", "")
+    found = [task.name for task in tasks if task.target.code == code]
+    found += [task.name for task in tasks if task.name == was_open]
+    if found:
+        choices["task"] = found[0]
+    return go(with_choices(f"{HOME}/patients/{visit.subject}{page}", choices, done=done))

@@ -8,37 +8,35 @@ from functools import partial
 from typing import Any
 
 from contracts.errors import ForecastRefused
+from contracts.naming.units import readable
 from contracts.observation import Observation
-from contracts.task import Target
-from serving.forecast.behind import milestone_sentences
-from serving.forecast.measured_again.facts import in_words
+from serving.forecast.measured_again.facts import in_words, share_narrower
 from serving.forecast.question import is_measured
 from serving.formats.formatting import formatted_change, formatted_score
 from serving.http.alerts.handlers import answer_subject_alerts
-from serving.http.decoding import from_query
 from serving.http.handlers import reply_of
 from serving.http.runtime import forecast
 from serving.monitoring.answers import AlertRow, SubjectAlerts, row_of
 from serving.pages import own_prediction
 from serving.pages.charts import fan, waterfall
-from serving.pages.course import drawn, other_scores, scores_of, series_of
+from serving.pages.course import drawn, other_scores, scores_of, series_of, week_chosen
 from serving.pages.page import Answer, Visit
 from serving.pages.recording import alert_fields, correction_fields, feedback_fields, score_fields
 from serving.pages.rendering import later
 from serving.pages.words import (
-    chance,
+    amounts_of,
+    chances_of,
     code_name,
     milestone_meaning,
-    number,
+    modality_name,
+    people_in_words,
     reason_name,
-    worth_in_words,
 )
 from serving.schemas import ForecastAnswer, ForecastRequest, HorizonForecast
 from serving.state.champion import Snapshot
 from serving.state.champions import targets_of
 from serving.state.watch.patients import found_today
 
-WEEK = 7
 DONE = {
     "recorded": later("The score is on record."),
     "corrected": later("The correction is on record; what was there stays on the chain."),
@@ -54,10 +52,10 @@ def patient(visit: Visit) -> Answer:
     """Show a patient."""
     subject = visit.subject
     enrolment, record = visit.record()
-    snapshot = snapshot_for(visit, record, visit.query.get("task", ""))
-    week = from_query(visit.query, "week", int, "a whole number of weeks")
+    snapshot = snapshot_for(visit, record)
     worth = "worth" in visit.query
     today, alerts = today_and_alerts(visit)
+    week = week_chosen(visit, snapshot, (enrolment, record), today)
     target = snapshot.served.bundle.task.target.code
     scores = scores_of(record, target, enrolment)
     made = own_prediction.made_of(visit, snapshot)
@@ -69,8 +67,7 @@ def patient(visit: Visit) -> Answer:
     beside = _beside(visit, snapshot, worth, (enrolment, record), today)
     given = [answer, *(a for each in beside if (a := each["answer"]))]
     reply = replace(reply_of(answer, answer), answered=given)
-    everything = "all" in visit.query
-    series = series_of(record, enrolment)
+    everything, series = "all" in visit.query, series_of(record, enrolment)
     facts: dict[str, Any] = {
         "subject": subject, "answer": answer, "enrolment": enrolment,
         "unmeasured": is_unmeasured(answer, snapshot),
@@ -79,18 +76,24 @@ def patient(visit: Visit) -> Answer:
         "others": other_scores(record, target, enrolment),
         "series": [drawn(each) for each in (series if everything else series[:MOST_SERIES])],
         "more_series": 0 if everything else max(0, len(series) - MOST_SERIES),
-        "tasks": [s.served.bundle.task.name for s in visit.runtime.champions.current],
+        "tasks": [
+            (task.name, code_name(task.target.code))
+            for task in (each.served.bundle.task for each in visit.runtime.champions.current)
+        ],
         "task": snapshot.served.bundle.task.name, "beside": beside,
+        "choices": visit.choices | {"task": snapshot.served.bundle.task.name},
         "worth": _worth(visit, answer, beside) if worth else None,
         "absent": list(visit.runtime.champions.absent),
         "score_fields": score_fields(visit),
         "correction_fields": correction_fields(visit, (enrolment, record)),
         "feedback_fields": feedback_fields(visit), "alert_fields": alert_fields(visit),
         "done": DONE.get(visit.query.get("done", ""), ""),
-        "number": number, "score": lambda value: formatted_score(answer, value),
+        "number": readable, "score": lambda value: formatted_score(answer, value),
+        "amount": amounts_of(answer, visit.say), "people": partial(people_in_words, say=visit.say),
+        "modality": partial(modality_name, say=visit.say),
     }  # fmt: skip
     if answer.status == "forecast":
-        facts |= _forecast_facts(answer, scores, visit, snapshot.served.bundle.task.target)
+        facts |= _forecast_facts(answer, scores, visit)
         facts["meaning"] = meanings_of(snapshot, visit)
     return Answer(template="patient.html", facts=facts, reply=reply)
 
@@ -99,27 +102,29 @@ def family_sheet(visit: Visit) -> Answer:
     """Show a patient's forecast in plain words, for one printed page."""
     subject = visit.subject
     enrolment, record = visit.record()
-    snapshot = snapshot_for(visit, record, visit.query.get("task", ""))
+    snapshot = snapshot_for(visit, record)
     today, _ = today_and_alerts(visit)
-    answer = _forecast(visit, snapshot, None, False, (enrolment, record), today)
+    week = week_chosen(visit, snapshot, (enrolment, record), today)
+    answer = _forecast(visit, snapshot, week, False, (enrolment, record), today)
     facts: dict[str, Any] = {
         "subject": subject, "answer": answer, "unmeasured": is_unmeasured(answer, snapshot),
-        "task": snapshot.served.bundle.task.name,
+        "choices": visit.choices | {"task": snapshot.served.bundle.task.name},
     }  # fmt: skip
     if answer.status == "forecast":
         horizon = _explained(answer)
         facts |= {
             "horizon": horizon,
-            "chances": chances_of(horizon, answer, visit),
+            "chances": chances_of(horizon, answer, visit.say),
             "meaning": meanings_of(snapshot, visit),
             "score": lambda value: formatted_score(answer, value),
+            "amount": amounts_of(answer, visit.say),
         }
     return Answer(template="family.html", facts=facts, reply=reply_of(answer, answer))
 
 
-def snapshot_for(visit: Visit, record: Sequence[Observation], asked: str) -> Snapshot:
+def snapshot_for(visit: Visit, record: Sequence[Observation]) -> Snapshot:
     """Return the model of the task that is asked for, or of the first with a score on record."""
-    current = visit.runtime.champions.current
+    current, asked = visit.runtime.champions.current, visit.query.get("task", "")
     codes = {observation.code for observation in record}
     for snapshot in current:
         task = snapshot.served.bundle.task
@@ -158,7 +163,10 @@ def _beside(
             horizon = next((h for h in answer.horizons if h.weeks == primary), answer.horizons[0])
             scores = scores_of(record[1], task.target.code, record[0])
             card |= {"chart": fan(answer, scores), "horizon": horizon}
-            card["score"] = partial(formatted_score, answer)
+            card |= {
+                "score": partial(formatted_score, answer),
+                "amount": amounts_of(answer, visit.say),
+            }
     return cards
 
 
@@ -167,7 +175,9 @@ def _worth(
 ) -> list[dict[str, Any]]:
     """Return what one more score of each instrument is worth: what narrows its range most, first.
 
-    Points of two instruments cannot be compared, so it is the share of the range that goes.
+    Points of two instruments cannot be compared, so it is the share of the range that goes. Behind
+    those whose worth is known, be it that a range widens, are those of which nobody can say it, and
+    last those without a forecast.
     """
     current = [each.served.bundle.task for each in visit.runtime.champions.current]
     targets = {task.name: task.target for task in current}
@@ -176,13 +186,16 @@ def _worth(
         if each is None or each.model.task not in targets:
             continue
         fact, target = each.next_measurement, targets[each.model.task]
-        share = (fact.narrower_by or 0) / fact.width_80 if fact and fact.width_80 else 0.0
         found.append({
-            "instrument": code_name(target.code), "share": share,
-            "words": worth_in_words(fact, target, visit.say) if fact else "",
-            "why": fact.why_not_known if fact else "",
+            "instrument": code_name(target.code),
+            "share": share_narrower(fact) if fact else None,
+            "words": in_words(fact, target.code, target.step) if fact else "",
         })  # fmt: skip
-    return sorted(found, key=lambda row: -row["share"])
+    return sorted(found, key=_worth_order)
+
+
+def _worth_order(row: dict[str, Any]) -> tuple[bool, bool, float]:
+    return not row["words"], row["share"] is None, -(row["share"] or 0.0)
 
 
 def _forecast(
@@ -214,38 +227,24 @@ def is_unmeasured(answer: ForecastAnswer, snapshot: Snapshot) -> bool:
 
 
 def _forecast_facts(
-    answer: ForecastAnswer, scores: Sequence[tuple[int, float]], visit: Visit, target: Target
+    answer: ForecastAnswer, scores: Sequence[tuple[int, float]], visit: Visit
 ) -> dict[str, Any]:
     horizon = _explained(answer)
     return {
         "chart": fan(answer, scores), "horizon": horizon,
-        "chances": chances_of(horizon, answer, visit),
+        "chances": chances_of(horizon, answer, visit.say),
         "all_chances": [
-            (each, chances_of(each, answer, visit)) for each in answer.horizons
+            (each, chances_of(each, answer, visit.say)) for each in answer.horizons
         ],
-        "reasons": reasons_of(answer, visit), "said": _said(answer, target),
+        "reasons": reasons_of(answer, visit), "said": _said(answer),
         "change": lambda points: formatted_change(answer, points),
     }  # fmt: skip
-
-
-def forecast_weeks(snapshot: Snapshot, day: int) -> int:
-    """Return the week of the task's horizons that is nearest to a day after enrolment."""
-    weeks = [horizon.weeks for horizon in snapshot.served.bundle.task.horizons]
-    return min(weeks, key=lambda each: abs(each * WEEK - day))
 
 
 def _explained(answer: ForecastAnswer) -> HorizonForecast:
     """Return the horizon that the reasons are of, or else the last one."""
     weeks = answer.reasons.horizon_weeks if answer.reasons is not None else None
     return next((h for h in answer.horizons if h.weeks == weeks), answer.horizons[-1])
-
-
-def chances_of(horizon: HorizonForecast, answer: ForecastAnswer, visit: Visit) -> list[Any]:
-    """Return each milestone with its chance at a horizon; None where it is reached already."""
-    return [
-        (name, None if name in answer.milestones_reached else chance(value, visit.say))
-        for name, value in horizon.milestones.items()
-    ]
 
 
 def meanings_of(snapshot: Snapshot, visit: Visit) -> dict[str, str]:
@@ -276,16 +275,15 @@ def reasons_of(answer: ForecastAnswer, visit: Visit) -> list[dict[str, Any]]:
     ]
 
 
-def _said(answer: ForecastAnswer, target: Target) -> list[str]:
-    """Return what the answer says in words, without what the page shows itself."""
-    shown = {
-        sentence
-        for horizon in answer.horizons
-        for sentence in milestone_sentences(horizon, answer.milestones_reached)
-    }
-    if answer.next_measurement is not None:
-        shown.add(in_words(answer.next_measurement, target.code, target.step))
-    return [line for line in answer.in_words if line not in shown]
+def _said(answer: ForecastAnswer) -> list[str]:
+    """Return what the answer says in words, without what the page shows itself.
+
+    Which is the milestones and the worth of a score, in their place (`serving.forecast.respond`).
+    """
+    again, settled = answer.next_measurement, answer.uncertainty
+    last = len(answer.in_words) - (settled is not None and settled.by_more_people is not None)
+    shown = len(_explained(answer).milestones) + (again is not None)
+    return [*answer.in_words[: last - shown], *answer.in_words[last:]]
 
 
 def today_and_alerts(visit: Visit) -> tuple[int | None, list[AlertRow]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from contracts.naming.units import readable
 from contracts.observation import Observation
 from serving.forecast.question import Question
 from serving.forecast.respond import respond
@@ -19,11 +20,11 @@ from serving.formats.formatting import formatted_score
 from serving.http.decoding import from_query
 from serving.http.refusals import RequestRefused
 from serving.pages.charts import fan
-from serving.pages.course import scores_of
+from serving.pages.course import forecast_weeks, scores_of
 from serving.pages.page import Answer, Visit
-from serving.pages.patient import chances_of, forecast_weeks, reasons_of
+from serving.pages.patient import reasons_of
 from serving.pages.rendering import later
-from serving.pages.words import code_name, number
+from serving.pages.words import amounts_of, chances_of, code_name
 from serving.schemas import HorizonForecast
 from serving.state.champion import Snapshot
 
@@ -103,10 +104,10 @@ def case(visit: Visit) -> Answer:
     facts: dict[str, Any] = {
         "number_of": int(said), "count": len(file.patients),
         "instrument": code_name(file.instrument), "code": file.instrument,
-        "scores": scores, "guess": guess, "truth": person.truth, "number": number,
+        "scores": scores, "guess": guess, "truth": person.truth, "number": readable,
         "low": target.low, "high": target.high, "week": round(person.truth.day / 7),
         "person": [
-            (code_name(o.code), o.label if o.value is None else number(o.value))
+            (code_name(o.code), o.label if o.value is None else readable(o.value))
             for o in person.observations
             if o.day_since_onset is None
         ],
@@ -133,8 +134,9 @@ def _with_forecast(
         "answer": answer, "chart": fan(answer, scores), "horizon": horizon,
         "inside": horizon.low_80 <= person.truth.score <= horizon.high_80,
         "comparable": abs(horizon.day_after_enrolment - person.truth.day) <= NEAREST_DAYS,
-        "reasons": reasons_of(answer, visit), "chances": chances_of(horizon, answer, visit),
+        "reasons": reasons_of(answer, visit), "chances": chances_of(horizon, answer, visit.say),
         "score": lambda value: formatted_score(answer, value),
+        "amount": amounts_of(answer, visit.say),
     }  # fmt: skip
 
 

@@ -11,18 +11,20 @@ import msgspec
 
 from contracts.cohort import ONSET
 from contracts.errors import ForecastRefused
+from contracts.naming.units import readable
 from contracts.naming.worded import Worded
 from contracts.observation import Observation
 from contracts.vocabulary import Code, Kind, vocabulary
+from contracts.vocabulary.changes import worded_amount
 from serving.amendments import Correction, CorrectionRequest
 from serving.http import handlers
 from serving.http.alerts.handlers import decide_alert
 from serving.http.decoding import RequestInvalid
 from serving.monitoring.answers import AlertDecisionRequest
 from serving.pages.forms import to_date, to_number, to_score, to_whole
-from serving.pages.page import HOME, OPEN_TASK, Answer, Field, Visit, go
+from serving.pages.page import HOME, Answer, Field, Visit, go, go_back
 from serving.pages.rendering import later
-from serving.pages.words import DECISIONS, OUTCOMES, code_name, is_kind, number
+from serving.pages.words import DECISIONS, OUTCOMES, code_name, is_kind
 from serving.schemas import FeedbackRequest, ObservationsRequest, SubjectId
 from serving.state.watch.caseload import read_recent
 from serving.state.watch.today import stated_today
@@ -37,7 +39,7 @@ def score_fields(visit: Visit) -> list[Field]:
         Field(name="code", label=later("Instrument"), kind="choice", choices=_instruments(visit)),
         Field(name="value", label=later("Score"), kind="number", longest=20),
         Field(name="day", label=later("Day of the score"), kind="number", longest=6, help=DAY_HELP),
-        *_which_day_is_today(visit), OPEN_TASK,
+        *_which_day_is_today(visit),
     ]  # fmt: skip
 
 
@@ -63,8 +65,9 @@ def record_score(visit: Visit) -> Answer:
     _, record = visit.record()
     there = [o.value for o in record if (o.code, o.day_since_onset) == (code, day)]
     if there and there != [value]:
+        found = worded_amount(code, f"{there[0]:g}")
         raise ForecastRefused(
-            Worded("another score of that day is on record: %(score)s", score=f"{there[0]:g}"),
+            Worded("another score of that day is on record: %(score)s", score=found),
             "use “Correct a score” on the patient's page if that one is wrong",
         )
     observations = [Observation(code=code, day_since_onset=day, value=value)]
@@ -76,7 +79,7 @@ def record_score(visit: Visit) -> Answer:
             ObservationsRequest(subject=visit.subject, observations=observations, today=today)
         )
     )
-    return _back(visit, "recorded", code)
+    return go_back(visit, "recorded", code=code)
 
 
 def correction_fields(
@@ -89,7 +92,8 @@ def correction_fields(
             f"{o.code} {o.day_since_onset}",
             visit.say(
                 "%(name)s, day %(day)s after the start: %(score)s",
-                name=code_name(o.code), day=o.day_since_onset - enrolment, score=number(o.value),
+                name=code_name(o.code), day=o.day_since_onset - enrolment,
+                score=visit.say.amount(o.code, readable(o.value)),
             ),
         )
         for o in reversed(record)
@@ -107,7 +111,7 @@ def correction_fields(
         Field(
             name="value", label=later("Right score"), kind="number", optional=True, longest=20,
         ),
-        Field(name="reason", label=later("Why, in a sentence"), longest=500), OPEN_TASK,
+        Field(name="reason", label=later("Why, in a sentence"), longest=500),
     ]  # fmt: skip
 
 
@@ -128,18 +132,17 @@ def correct_score(visit: Visit) -> Answer:
             )
         )
     )
-    return _back(visit, "corrected", code)
+    return go_back(visit, "corrected", code=code)
 
 
 def feedback_fields(visit: Visit) -> list[Field]:
     """Return the fields that say what a clinician makes of a forecast."""
     return [
         Field(name="forecast", kind="hidden", longest=32),
-        OPEN_TASK,
         Field(name="outcome", label=later("What do you make of it?"), kind="choice",
               choices=[(value, visit.say(label)) for value, label in OUTCOMES]),
-        Field(name="reason", label=later("Why (needed unless you agree)"), kind="long",
-              optional=True),
+        Field(name="reason", label=later("Why"), kind="long", optional=True,
+              needed=later("needed unless you agree")),
     ]  # fmt: skip
 
 
@@ -155,7 +158,7 @@ def give_feedback(visit: Visit) -> Answer:
         FeedbackRequest,
     )  # fmt: skip
     handlers.feedback(visit.call(request))
-    return _back(visit, "feedback")
+    return go_back(visit, "feedback")
 
 
 def alert_fields(visit: Visit) -> list[Field]:
@@ -164,9 +167,9 @@ def alert_fields(visit: Visit) -> list[Field]:
         Field(name="alert", kind="hidden", longest=130),
         Field(name="decision", label=later("What do you do?"), kind="choice",
               choices=[(value, visit.say(label)) for value, label in DECISIONS]),
-        Field(name="until", label=later("Until (only if not shown)"), kind="date", optional=True,
-              longest=10),
-        Field(name="reason", label=later("Why, in a sentence")), OPEN_TASK,
+        Field(name="until", label=later("Until"), kind="date", optional=True, longest=10,
+              needed=later("needed if it is not to be shown")),
+        Field(name="reason", label=later("Why, in a sentence")),
     ]  # fmt: skip
 
 
@@ -182,7 +185,7 @@ def decide(visit: Visit) -> Answer:
         AlertDecisionRequest,
     )  # fmt: skip
     decide_alert(visit.call(request))
-    return _back(visit, "decided")
+    return go_back(visit, "decided")
 
 
 def patient_fields(visit: Visit) -> list[Field]:
@@ -286,13 +289,3 @@ def _facts(visit: Visit) -> list[Code]:
         for code in dict.fromkeys(codes)
         if code in known and known[code].kind is Kind.PERSON and code != ONSET
     ]
-
-
-def _back(visit: Visit, done: str, code: str = "") -> Answer:
-    """Go back to the instrument that it was about, or else that was open, if it is in service."""
-    tasks = [each.served.bundle.task for each in visit.runtime.champions.current]
-    was_open = visit.form[OPEN_TASK.name]
-    found = [task.name for task in tasks if task.target.code == code]
-    found += [task.name for task in tasks if task.name == was_open]
-    open_task = f"&task={found[0]}" if found else ""
-    return go(f"{HOME}/patients/{visit.subject}?done={done}{open_task}")

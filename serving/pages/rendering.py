@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from contracts.naming.units import unit_in_words
 from contracts.naming.worded import Worded
 from contracts.vocabulary import vocabulary
+from contracts.vocabulary.changes import unit_of as unit_of_amount
 
 LANGUAGES: Mapping[str, tuple[str, str]] = {"en": ("English", "ltr"), "ur": ("اردو", "rtl")}
 """Of each language its own name, and the direction that it is written in."""
@@ -29,20 +30,24 @@ FOLDER = Path(__file__).parent
 LOCALE = FOLDER / "locale"
 
 
+def later(message: str) -> str:
+    """Mark a message that is translated where it is shown."""
+    return message
+
+
+UNITS = frozenset({
+    later("point"), later("points"), later("metre"), later("metres"), later("metre a second"),
+    later("metres a second"), later("second"), later("seconds"), later("degree"), later("degrees"),
+    later("count a minute"), later("counts a minute"), later("hours a day"),
+    later("minutes a day"), later("a day"), later("a minute"),
+})  # fmt: skip
+"""Units that have words in every language (`contracts.naming.units`); others are signs."""
+
+
 def unit_of(code: str) -> str:
     """Return a code's unit as it stands behind a number."""
     entry = vocabulary().get(code)
     return "" if entry is None else unit_in_words(entry.unit)
-
-
-def is_in_points(code: str) -> bool:
-    """Say whether a code is counted in points, the one unit that has words in every language."""
-    return unit_of(code) == "points"
-
-
-def later(message: str) -> str:
-    """Mark a message that is translated where it is shown."""
-    return message
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +81,37 @@ class Say:
             return str(text), "en"
         if not isinstance(text, Worded) or not text.values:
             return found, self.language
-        values = {
-            name: self.translated(value)[0] if isinstance(value, Worded) else value
-            for name, value in text.values.items()
-        }
-        return found % values, self.language
+        return found % {name: self._in_place(v) for name, v in text.values.items()}, self.language
+
+    def _in_place(self, value: Any) -> Any:
+        """Return what stands in a place of a sentence: in the language, or kept in its order."""
+        if isinstance(value, Worded):
+            return self.translated(value)[0]
+        return self.isolated(value) if isinstance(value, str) else value
 
     def isolated(self, text: Any) -> str:
         """Keep the order of a date, or of a number and its sign, where words run to the left."""
         return str(text) if self.direction == "ltr" else f"\u2066{text}\u2069"
+
+    def unit(self, code: str) -> str:
+        """Return the unit of a code as it stands in the head of a table or at a scale."""
+        unit = unit_of(code)
+        return self(unit) if unit in UNITS else self.isolated(unit)
+
+    def amount(self, code: str, shown: str) -> str:
+        """Return a score or a change as it is shown, with its unit: wherever a sentence says one.
+
+        The one way for the pages; `contracts.vocabulary.changes.with_unit` is that for English.
+        """
+        if code not in vocabulary():
+            return self.isolated(shown)
+        return self.amount_of(unit_of_amount(code, float(shown.replace(",", ""))), shown)
+
+    def amount_of(self, unit: str, shown: str) -> str:
+        """Return a number with a unit; the order of a sign or an English unit is kept."""
+        if unit not in UNITS:
+            return self.isolated(f"{shown} {unit}".rstrip())
+        return f"{self.isolated(shown)} {self(unit)}"
 
     def date(self, day: Any) -> str:
         """Return a date as people write it."""
@@ -115,6 +142,5 @@ def environment(folders: Sequence[Path], language: str) -> Environment:
     install(translations(language), newstyle=True)
     made.globals["languages"] = LANGUAGES
     made.globals["unit_of"] = unit_of
-    made.globals["is_in_points"] = is_in_points
     made.globals["unreviewed"] = language in UNREVIEWED
     return made

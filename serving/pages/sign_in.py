@@ -16,13 +16,14 @@ from serving.access.oidc import (
 from serving.access.sign_in import Role, SignIn
 from serving.access.tokens import AccessDenied
 from serving.access.trust import DEVELOPMENT
+from serving.http.decoding import form_fields
 from serving.http.refusals import RequestRefused
 from serving.pages.browser import A_YEAR, LANGUAGE, session_cookie, set_cookie, sign_in_cookie
-from serving.pages.page import HOME, Answer, Field, Page, Visit, go
+from serving.pages.page import HOME, Answer, Field, Page, Visit, chosen, go, with_choices
 from serving.pages.rendering import LANGUAGES, later
 from serving.state.people import sessions
 
-OWN_PAGE = re.compile(rf"{HOME}(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*(\?task=[A-Za-z0-9_.-]+)?")
+OWN_PAGE = re.compile(rf"{HOME}(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
 DONE = f"{HOME}/sign-in/done"
 BEGUN_SECONDS = 600
 EVERY_ROLE = frozenset(Role)
@@ -186,9 +187,11 @@ def _end(visit: Visit) -> None:
 
 
 def _own_page(address: str) -> str:
-    """Return a page of ours to go back to; nothing for an address of anybody else."""
-    address = unquote(address)
-    return address if OWN_PAGE.fullmatch(address) else ""
+    """Return a page of ours to go back to, as it was chosen; nothing for anybody else's address."""
+    path, _, query = address.partition("?")
+    if not OWN_PAGE.fullmatch(unquote(path)):
+        return ""
+    return with_choices(unquote(path), chosen(form_fields(query.encode())))
 
 
 PAGES = (

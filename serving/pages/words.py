@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from contracts.task import Milestone, Target
+from contracts.groups import MINIMUM_SHOWN
+from contracts.naming.units import readable
+from contracts.task import Milestone
 from contracts.vocabulary import Kind, vocabulary
-from contracts.vocabulary.changes import amount_in_words
 from serving.forecast.behind import SUREST
 from serving.forecast.explain import ALL_DAYS, EARLY_DAYS, RECENT_DAYS
-from serving.forecast.measured_again.facts import shown_points
+from serving.formats.formatting import formatted_score
 from serving.monitoring import alert
-from serving.pages.rendering import Say, is_in_points, later
-from serving.settled import NextMeasurement
+from serving.pages.rendering import Say, later
+from serving.schemas import ForecastAnswer, HorizonForecast
 
 ALERTS = {
     alert.Kind.SCORE_FELL: later("Score became worse"),
@@ -90,6 +93,16 @@ def chance(value: float, say: Say) -> Chance:
     )  # fmt: skip
 
 
+def chances_of(
+    horizon: HorizonForecast, answer: ForecastAnswer, say: Say
+) -> list[tuple[str, Chance | None]]:
+    """Return each milestone with its chance at a horizon; None where it is reached already."""
+    return [
+        (name, None if name in answer.milestones_reached else chance(value, say))
+        for name, value in horizon.milestones.items()
+    ]
+
+
 def _of_ten(percent: int, value: float, say: Say) -> str:
     if percent > SUREST:
         return say("more than 9 of 10 (over %(percent)s%%)", percent=SUREST)
@@ -105,22 +118,40 @@ def _of_ten(percent: int, value: float, say: Say) -> str:
 
 def milestone_meaning(milestone: Milestone, code: str, say: Say) -> str:
     """Say what has to be reached for a milestone, a gain in the unit of the instrument."""
-    gain = milestone.gain_at_least
-    if gain is not None and is_in_points(code):
-        return say("at least %(points)s points better than now", points=number(gain))
-    if gain is not None:
-        amount = say.isolated(amount_in_words(code, gain))
+    if milestone.gain_at_least is not None:
+        amount = say.amount(code, readable(milestone.gain_at_least))
         return say("at least %(amount)s better than now", amount=amount)
     if milestone.at_least is not None:
-        return say("a score of %(score)s or more", score=number(milestone.at_least))
-    return say("a score of %(score)s or less", score=number(milestone.at_most or 0))
+        score = say.amount(code, readable(milestone.at_least))
+        return say("a score of %(score)s or more", score=score)
+    return say(
+        "a score of %(score)s or less", score=say.amount(code, readable(milestone.at_most or 0))
+    )
+
+
+def modality_name(modality: str, say: Say) -> str:
+    """Return what a group of inputs is called."""
+    return say(MODALITIES.get(modality, modality))
 
 
 def reason_name(modality: str, window: str, say: Say) -> str:
     """Return what a contribution is from."""
-    name = say(MODALITIES.get(modality, modality))
+    name = modality_name(modality, say)
     words = WINDOWS.get(window, window)
     return f"{name}, {say(words)}" if words else name
+
+
+def amounts_of(answer: ForecastAnswer, say: Say) -> Callable[[float], str]:
+    """Return how a score of an answer is said in a sentence: with its unit."""
+    amount = partial(say.amount, answer.instrument_code)
+    return lambda value: amount(formatted_score(answer, value))
+
+
+def people_in_words(number_of: int | None, say: Say) -> str:
+    """Say how many people there are, as the answer tells it: none of a few (`shown_number`)."""
+    if number_of is None:
+        return say("fewer than %(people)s", people=MINIMUM_SHOWN)
+    return say("%(people)s or more", people=number_of)
 
 
 def code_name(code: str) -> str:
@@ -129,38 +160,7 @@ def code_name(code: str) -> str:
     return code if entry is None else entry.name
 
 
-def worth_in_words(fact: NextMeasurement, target: Target, say: Say) -> str:
-    """Say what one more score would be worth, with the numbers that the answer's own words have.
-
-    Empty where nobody can say it: the fact has the reason.
-    """
-    points = shown_points(fact, target.step)
-    if points is None:
-        return ""
-    now, then, less = points
-    if less <= 0:
-        return say(
-            "Measured again in %(days)s days, the range for week %(week)s would be no narrower on"
-            " average: it is %(width)s wide now.",
-            days=fact.days, week=fact.horizon_weeks, width=f"{now:g}",
-        )  # fmt: skip
-    return say(
-        "Measured again in %(days)s days, the range for week %(week)s would be about %(amount)s"
-        " narrower on average: %(expected)s wide instead of %(width)s.",
-        days=fact.days, week=fact.horizon_weeks, expected=f"{then:g}", width=f"{now:g}",
-        amount=say.isolated(amount_in_words(target.code, less)),
-    )  # fmt: skip
-
-
 def is_kind(code: str, kind: Kind) -> bool:
     """Say whether a code is of a kind."""
     entry = vocabulary().get(code)
     return entry is not None and entry.kind is kind
-
-
-def number(value: float) -> str:
-    """Return a number with about three digits that mean something."""
-    size = abs(value)
-    if size >= 100 or value == round(value):
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if size >= 10 else f"{value:.2f}"

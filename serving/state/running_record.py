@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from contracts.cohort import TRACED
 from contracts.errors import ForecastRefused
 from contracts.observation import Observation
+from contracts.task import Task
 from serving.schemas import CLOCKS, FeedbackRequest
 from serving.state.entries import Entry, Event, Kind, new_id
 from serving.state.tables import NO_DAY, observation_table, of_person, subject_table
@@ -92,6 +94,45 @@ def not_on_record(
             " the record at its source",
         )
     return new
+
+
+def refuse_second_found(
+    connection: sa.Connection,
+    tenant: str,
+    subject: str,
+    recorded: Collection[tuple[str, int]],
+    new: Sequence[Observation],
+    tasks: Sequence[Task],
+) -> None:
+    """Refuse a second score of one lost outcome: somebody could choose which of them counts.
+
+    Parameters
+    ----------
+    recorded
+        Code and day of what would be on record, the new ones among them.
+    tasks
+        Whose outcomes are followed.
+
+    Raises
+    ------
+    ForecastRefused
+        Tracing has brought another score within the days of the same outcome.
+    """
+    came = {(each.code, day_of(each)) for each in new}
+    found = {day for code, day in recorded if code == TRACED}
+    if len(found) < 2:
+        return
+    enrolment = enrolment_day_of(connection, tenant, subject) or 0
+    for task in tasks:
+        code = task.target.code
+        for first, end in (horizon.window_days for horizon in task.horizons):
+            days = {d for d in found if (code, d) in recorded and first <= d - enrolment < end}
+            if len(days) > 1 and came & {(of, day) for of in (code, TRACED) for day in days}:
+                raise ForecastRefused(
+                    "another score that tracing found of the same outcome is on record",
+                    "send the first one only; if it is wrong, send the right one to"
+                    " /v1/corrections",
+                )
 
 
 def _in_words(code: str, day: int) -> str:

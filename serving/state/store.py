@@ -20,6 +20,7 @@ from sqlalchemy.engine import URL, make_url
 from contracts.errors import ServiceUnavailable
 from contracts.naming.formats import NEWEST, OTHER_VERSION
 from contracts.observation import Observation
+from contracts.task import Task
 from serving.possible import require_possible
 from serving.schemas import FeedbackRequest
 from serving.state.consent import consent_withdrawn, is_withdrawn
@@ -34,6 +35,7 @@ from serving.state.running_record import (
     not_on_record,
     received,
     recorded_of,
+    refuse_second_found,
     require_past,
     row_of,
 )
@@ -48,7 +50,7 @@ from serving.state.tables import (
     probe_table,
     used_token_table,
 )
-from stores.database import Kept, cause_of, connect, open_kept, reading, write
+from stores.database import Kept, cause_of, connect, is_no_text, open_kept, reading, write
 from stores.secret_url import SecretUrl, revealed
 
 WAIT_SECONDS = 5
@@ -56,7 +58,6 @@ WAIT_SECONDS = 5
 
 PROBE_SECONDS = 1.0
 """How often /readyz, which anybody may request, tries the store at most."""
-
 
 KEPT = Kept(
     name="service's record",
@@ -115,18 +116,18 @@ class Store:
 
     def add(
         self, tenant: str, subject: str, enrolment_day: int | None,
-        observations: Sequence[Observation], *, today: int | None = None, actor: str, now: datetime,
+        observations: Sequence[Observation], *, actor: str, now: datetime,
+        today: int | None = None, tasks: Sequence[Task] = (),
     ) -> int:  # fmt: skip
         """Append to a subject's running record; return how many observations it has now.
 
-        `today` is the day since onset on which they come, where it is known: they may be older.
+        They come on `today`, a day since onset. Of `tasks` a lost outcome is found once.
 
         Raises
         ------
         ForecastRefused
-            The day of enrolment is missing the first time or differs, or another value is already
-            on record: nothing is overwritten. Or consent is withdrawn, or a value is read by no
-            forecast or of a day to come.
+            The day of enrolment is missing or differs, or another value is on record. Or consent is
+            withdrawn, or a value is read by no forecast, of a day to come, or found a second time.
         """
         require_possible(observations)
         require_past(observations, today)
@@ -137,13 +138,14 @@ class Store:
             enrolled = enrol(connection, tenant, subject, enrolment_day)
             recorded = recorded_of(connection, tenant, subject)
             new = not_on_record(recorded, observations)
+            refuse_second_found(connection, tenant, subject, recorded, new, tasks)
             if new or enrolled is not None:
                 event = received(tenant, subject, enrolled, new, actor, now, today)
                 append(connection, [event])
-                days = [today, *(observation.day_since_onset for observation in new)]
+                days = [today, *(each.day_since_onset for each in new)]
                 note_values(connection, tenant, subject, days, event.time)
             if new:
-                rows = [row_of(tenant, subject, observation) for observation in new]
+                rows = [row_of(tenant, subject, each) for each in new]
                 connection.execute(sa.insert(observation_table), rows)
             return len(recorded)
 
@@ -264,7 +266,7 @@ def _create_tables(connection: sa.Connection) -> None:
             bring_up(connection, number)
     except sa.exc.OperationalError as error:
         # Where somebody has put bytes that are no text, `verification` must be able to say so.
-        if "Could not decode" not in str(error.orig):
+        if not is_no_text(error):
             raise
 
 

@@ -16,7 +16,7 @@ from contracts.errors import IntegrityError
 from serving.state.entries import NO_PREVIOUS, NOTHING, Entry, Kind, entries, hash_of, keyed
 from serving.state.replay import Tables, replayed, stored_tables
 from serving.state.store import Store
-from stores.database import reading
+from stores.database import is_broken, reading
 
 COMPARE_WITH_BACKUP = "compare the store with its last backup, and find out who could change it"
 SALT = re.compile(r"[0-9a-f]{64}")
@@ -80,7 +80,7 @@ def verify(store: Store, anchor: RecordHead | None = None) -> Verification:
             expected = replayed(chain.checked(entries(connection)))
             found = stored_tables(connection)
     except sa.exc.DatabaseError as error:
-        if not is_unreadable(error):
+        if not is_broken(error):
             raise
         reason = f"what is stored after it cannot be read ({type(error).__name__})"
         return _unreadable(chain, reason)
@@ -111,11 +111,6 @@ def _unreadable(chain: _Chain, reason: str) -> Verification:
         entries=dict(chain.kinds),
         findings=(*chain.findings(), finding),
     )
-
-
-def is_unreadable(error: sa.exc.DBAPIError) -> bool:
-    """Return whether a database says that its own file is broken."""
-    return any(word in str(error.orig) for word in ("malformed", "not a database"))
 
 
 def verify_chain(store: Store, anchor: RecordHead | None = None) -> int:

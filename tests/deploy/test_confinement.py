@@ -171,6 +171,15 @@ def test_the_base_of_the_image_is_given_by_digest() -> None:
     assert bento["docker"] == {"dockerfile_template": "./deploy/Containerfile"}
 
 
+def test_no_process_of_the_image_compiles_what_it_imports() -> None:
+    # Its user can write no bytecode: what the build does not compile, each process compiles again.
+    image = (DEPLOY / "Containerfile").read_text("utf-8")
+    assert "PYTHONDONTWRITEBYTECODE" not in image
+    assert set(re.findall(r"pip install (\S+)", image)) == {"--compile"}
+    assert image.index("-m compileall") > image.rindex("\nFROM ")
+    assert image.index("-m compileall") < image.index("\nUSER ")
+
+
 def test_only_the_proxies_reach_the_outside() -> None:
     networks = COMPOSE["networks"]
     outside = {name for name, network in networks.items() if not network.get("internal")}

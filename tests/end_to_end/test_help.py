@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import click
 import pytest
+from rich.text import Text
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -37,6 +38,22 @@ def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
     done = CliRunner().invoke(app, [*words, "--help"])
     assert done.exit_code == 0
     assert len(done.stdout.split()) > 15
+
+
+def test_no_word_of_a_help_is_lost() -> None:
+    """A word in square brackets was taken for a colour of rich's, and left out."""
+    lost, program = [], get_command(app)
+    for words in EVERY:
+        command = program
+        for word in words:
+            command = command.commands[word]  # type: ignore[attr-defined]
+        helps = [command.help, *(getattr(each, "help", None) for each in command.params)]
+        lost += [
+            (words, text)
+            for text in filter(None, helps)
+            if Text.from_markup(text).plain != text.replace(r"\[", "[")
+        ]
+    assert lost == []
 
 
 def test_the_fields_of_every_json_are_pinned(json_fields: dict[str, list[str]]) -> None:

@@ -44,7 +44,7 @@ TOKEN = "a-token-of-these-tests-only"  # noqa: S105
 START_SECONDS = 120
 MOST_TABS = 90
 VERSION = "/pages/governance/arm/1"
-ONE = "/pages/patients/P-1?without=1"
+ONE = "/pages/patients/P-1?without=stroke-upper-limb"
 """With the forecast, whoever has made a prediction of their own today or not."""
 
 PAGES = (
@@ -157,7 +157,7 @@ def test_a_clinicians_errand_by_keyboard(browser: Browser, address: str) -> None
     page.wait_for_url("**/patients/P-2")
     tab_to(page, 'a[href*="without"]')
     page.keyboard.press("Enter")
-    page.wait_for_url("**without=1")
+    page.wait_for_url("**without=stroke-upper-limb")
     assert "No forecast" in page.inner_text("main")
     assert "look for what the patient lost the points to" in page.inner_text("main")
     page.go_back()

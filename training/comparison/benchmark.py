@@ -214,6 +214,11 @@ def _folds(
         fold_B = fold_of_rows(batch.subject_B, fold_of)
         yield from ((0, fold, fold_B) for fold in range(len(sites)))
         return
+    if (people := len(np.unique(batch.subject_B))) < folds:
+        raise ContractError(
+            f"{folds} folds by subject, but {people} people to compare on",
+            "ask for fewer folds than there are people",
+        )
     for repeat in range(repeats):
         fold_of = fold_of_subjects(batch.subject_B, folds, 0.0, seed=seed + repeat)
         fold_B = fold_of_rows(batch.subject_B, fold_of)

@@ -23,7 +23,13 @@ from contracts.digests import record_digest
 from contracts.errors import ContractError
 from training.models.architectures import Architecture
 
-MINIMUM_FOLDS = 3
+MINIMUM_FOLDS, MOST_FOLDS = 3, 20
+"""A network is fitted for each two folds: 190 of them with the most, and more would change nothing
+that is measured (docs/decisions/0001-cross-fitted-ensemble.md)."""
+
+MOST_EPOCHS = 10_000
+MOST_WATCHED = 0.5
+"""Share of the people that is watched at most: those who are learned from are the larger part."""
 
 LARGEST_SEED = 4_000_000
 """Networks are seeded with a thousand times it and their number; a seed of torch has 32 bits."""
@@ -75,7 +81,7 @@ class TrainingConfig:
         published comparisons find that neither helps (Pfohl 2022); in ours the worst group was 2 %
         better and a minority of 3 % unchanged (docs/benchmarks.md).
     folds
-        Folds by subject, 3 or more; the registered model is the ensemble of one network for each
+        Folds by subject, 3 to 20; the registered model is the ensemble of one network for each
         two folds, trained without both (`training.fitting.crossfit`).
     held_out_share
         Share of subjects that are in no fold.
@@ -90,13 +96,13 @@ class TrainingConfig:
     mechanistic_pace: Annotated[Finite, Field(gt=0, le=LARGEST)] = 10.0
     batch_size: Count = 64
     stopping: Stopping = "fixed length"
-    max_epochs: Count = 150
+    max_epochs: Annotated[Count, Field(le=MOST_EPOCHS)] = 150
     patience: Count = 15
     hidden_modality_share: Annotated[Finite, Field(ge=0, lt=1)] = 0.3
-    validation_share: Annotated[Finite, Field(gt=0, lt=1)] = 0.2
+    validation_share: Annotated[Finite, Field(gt=0, le=MOST_WATCHED)] = 0.2
     minimum_group: Count = 100
     robustness: Robustness = "none"
-    folds: Annotated[int, Field(le=LARGEST)] = 5
+    folds: Annotated[int, Field(le=MOST_FOLDS)] = 5
     held_out_share: Annotated[Finite, Field(ge=0, lt=1)] = 0.1
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
 

@@ -79,6 +79,8 @@ def training_parts(cohort: Cohort, task: Task, config: TrainingConfig) -> Parts:
 
     Raises
     ------
+    ContractError
+        There are more folds than people.
     IntegrityError
         An input knows the outcome (`training.fitting.leaks`).
     """
@@ -90,6 +92,12 @@ def training_parts(cohort: Cohort, task: Task, config: TrainingConfig) -> Parts:
         held_out_share=config.held_out_share,
         seed=config.seed,
     )
+    # Too few for any training are refused as that (`require_enough`).
+    if MINIMUM_SUBJECTS <= (people := _people(parts.train)) < config.folds:
+        raise ContractError(
+            f"training parameters: {config.folds} folds, but {people} people to train on",
+            "set folds to fewer than there are people, or hold fewer people out",
+        )
     check_target_leakage(parts.train)
     return parts
 

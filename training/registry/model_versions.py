@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.bundle import MANIFEST_FILE
 from contracts.errors import ContractError, EvidenceMissing, ServiceUnavailable
-from contracts.naming.model_version import model_name, split_version
+from contracts.naming.model_version import new_model_name, split_version
 from contracts.naming.names import comparable, shown
 from contracts.predictions import QUANTILE_COLUMNS
 from training.tracking import Run, Store
@@ -92,7 +92,7 @@ def check_model_name(client: MlflowClient, name: str) -> None:
     ContractError
         It is not the one spelling of a model's name, or cannot be told from that of another model.
     """
-    model_name(name)
+    new_model_name(name)
     token: str | None = None
     while True:
         page = client.search_registered_models(page_token=token)

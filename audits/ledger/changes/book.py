@@ -21,8 +21,8 @@ from audits.ledger.trail import (
     CHANGE_PLAN,
     ENDS,
     PLAN_APPROVAL,
-    RESTORE,
     Entry,
+    require,
 )
 from contracts.changes.comparison import PlanComparison
 from contracts.errors import IntegrityError
@@ -168,14 +168,14 @@ class PlanBook:
     def _register(self, entry: Entry) -> None:
         details = entry.details()
         plan = stored_plan(entry)
-        _require(comparable(plan.line) == comparable(entry.about), entry, "is of another line")
-        _require(plan.digest == details["digest"], entry, "has another content than its digest")
+        require(comparable(plan.line) == comparable(entry.about), entry, "is of another line")
+        require(plan.digest == details["digest"], entry, "has another content than its digest")
         self._line(plan.line).registered = PlanRecord(entry=entry, plan=plan)
 
     def _approve(self, entry: Entry) -> None:
         details, line = entry.details(), self._line(entry.about)
         record = line.registered
-        _require(
+        require(
             record is not None
             and record.entry.sequence == details["plan"]
             and record.plan.digest == details["digest"],
@@ -184,10 +184,10 @@ class PlanBook:
         )
         if record is None:
             return
-        _require(not record.is_approved, entry, "is of a change plan that is in force already")
+        require(not record.is_approved, entry, "is of a change plan that is in force already")
         role = Role(details["role"])
         others = [other for in_role, other in record.approvals.items() if in_role is not role]
-        _require(
+        require(
             not any(same_person(other.actor, entry.actor) for other in others),
             entry,
             "is by the person who approved it in the other role",
@@ -220,8 +220,3 @@ def stored_plan(entry: Entry) -> ChangePlan:
         return ChangePlan.model_validate(without_form(content))
     except ValidationError as error:
         raise IntegrityError(f"{place} is none that this version reads", OTHER_VERSION) from error
-
-
-def _require(holds: bool, entry: Entry, what: str) -> None:
-    if not holds:
-        raise IntegrityError(f"ledger: the {entry.kind} of entry {entry.sequence} {what}", RESTORE)

@@ -13,12 +13,17 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from typing import IO, Protocol
+from xml.parsers import expat
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 from contracts.errors import SourceUnreadable
 from features.recording import SourceFile
+
+CUT_SHORT = {expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS],
+             expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN]}  # fmt: skip
+"""What the parser says where a file ends within an element or a tag."""
 
 CHUNK_BYTES = 1 << 20
 LONGEST_PROLOG = 4 << 20
@@ -91,7 +96,7 @@ class HealthXml:
 
     def _broken(self, error: Exception) -> SourceUnreadable:
         where = f"line {self.line}"
-        if "no element found" in str(error) or "unclosed token" in str(error):
+        if getattr(error, "code", None) in CUT_SHORT:
             return SourceUnreadable(
                 self.file.name, where, "ends here, in the middle of the data: it was cut short",
                 "copy the whole export from the phone, better as the zip that the phone wrote, and"

@@ -119,14 +119,8 @@ def new(
     text = EXAMPLE.read_text("utf-8")
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
     text = text.replace('line = "arm"', f'line = "{quoted}"', 1)
-    try:
-        # Refuses a file that exists, which may be somebody's plan.
-        with written_whole(file, new=True) as draft:
-            draft.write_text(text, "utf-8")
-    except OSError as error:
-        raise ContractError(
-            f"{file}: cannot be written ({error.strerror})", "give the path of a new file"
-        ) from error
+    with written_whole(file, new=True) as draft:
+        draft.write_text(text, "utf-8")
     plan = load_plan(file)
     written = PlanWritten(path=file, line=plan.line, digest=plan.digest)
     advice = f"{file}: write your own changes and limits, then run: rehabcast plan check {file}"

@@ -17,7 +17,7 @@ from contracts.exercise.recogniser_audit import (
     write_recogniser_audit,
 )
 from rehabcast.commands.exercise.labelled import Labelled, read_labelled
-from rehabcast.output import AsJson, emit, require_place
+from rehabcast.output import AsJson, emit
 from stores.private_files import written_whole
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ def audit(
     else:
         from features.importing.import_map import read_import_map
 
-        require_place(audit_path(recogniser))
         labelled = read_labelled(sets, read_import_map(map_file))
         _require_fitted_from(labelled, seed, model)
         result = _audited(labelled, seed, model)

@@ -51,14 +51,17 @@ def read_labelled(table: Path, declared: ImportMap) -> Labelled:
     from features.exercise.recordings import read_recording
     from training.exercise.fit import LabelledSet
 
-    advice = f"write a CSV table with the columns {', '.join(COLUMNS)}"
+    advice = f"write a CSV table in UTF-8 with the columns {','.join(COLUMNS)}"
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, strict=True))
+            reader = csv.DictReader(file, strict=True)
+            rows, header = list(reader), reader.fieldnames or ()
     except OSError as error:
         raise ContractError(f"{table}: cannot be read ({error.strerror})", advice) from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise ContractError(f"{table}: it is no table: {error}", advice) from error
+    if missing := [name for name in COLUMNS if name not in header]:
+        raise ContractError(f"{table}: its first row has no {missing[0]!r} between commas", advice)
     made = []
     attributes = _attributes(rows, table)
     for number, row in enumerate(rows, 2):

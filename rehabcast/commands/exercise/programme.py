@@ -15,8 +15,8 @@ from contracts.errors import ContractError
 from contracts.exercise import Exercise, joined, read_sets
 from contracts.observation import LAST_DAY, Observation
 from rehabcast.commands.service.asking import UrlOption, asking, require_pseudonym, service_of
-from rehabcast.commands.service.what_if import read_plans
-from rehabcast.output import AsJson, emit, require_place
+from rehabcast.commands.service.plans_file import read_plans
+from rehabcast.output import AsJson, emit
 from rehabcast.settings import Settings
 from stores.private_files import write_private
 
@@ -117,7 +117,7 @@ def report(
     as_of: AsOf = None,
     last_weeks: Annotated[
         Path | None,
-        typer.Option(help="TOML file with [last_weeks]: pain, fatigue and danger signs."),
+        typer.Option(help=r"TOML file with \[last_weeks]: pain, fatigue and danger signs."),
     ] = None,
     language: Annotated[str, typer.Option(help="en or ur.")] = "en",
     output: Annotated[
@@ -138,8 +138,6 @@ def report(
         raise ContractError(
             f"there are no words in {language!r}", f"use one of {', '.join(LANGUAGES)}"
         )
-    if output is not None:
-        require_place(output)
     observed, simulated = _observed(sets, programme, as_of)
     found = report_of(
         observed, shipped_exercise_rules(), _of_person(last_weeks), simulated=simulated
@@ -165,7 +163,6 @@ def days(
 
     if not subject.strip():
         raise ContractError("--subject is empty", "give the identifier that your tables have")
-    require_place(output)
     observed, simulated = _observed(sets, programme, as_of)
     values = daily_values(observed)
     write_private(output, as_table(subject, values))

@@ -16,7 +16,7 @@ from contracts.exercise import Side, write_sets
 from contracts.exercise.recogniser_audit import read_recogniser_audit
 from rehabcast.commands.exercise.labelled import read_labelled, require_name
 from rehabcast.commands.exercise.prescribed import as_prescribed, templates_of
-from rehabcast.output import AsJson, emit, require_place, stderr_console
+from rehabcast.output import AsJson, emit, stderr_console
 from stores.private_files import written_whole
 
 if TYPE_CHECKING:
@@ -89,7 +89,6 @@ def train(
     from training.exercise.fit import fit_heads
     from training.exercise.write import write_recogniser
 
-    require_place(output)
     declared = read_import_map(map_file)
     labelled = read_labelled(sets, declared).sets
     exercises, heads = fit_heads(labelled, seed)
@@ -122,7 +121,6 @@ def enrol(
     from inference.exercise.recogniser import read_recogniser
     from inference.exercise.templates import write_template
 
-    require_place(output)
     require_name(exercise, "--exercise")
     model = read_recogniser(recogniser)
     shown = read_recording(recording, read_import_map(map_file))
@@ -166,7 +164,6 @@ def recognise(
     from inference.exercise.recognise import recognise as recognised
     from inference.exercise.recogniser import read_recogniser
 
-    require_place(output)
     model = read_recogniser(recogniser)
     read_recogniser_audit(recogniser, model.version)
     prescribed = None if programme is None else read_any_programme(programme)

@@ -79,9 +79,9 @@ def benchmark(
         str, typer.Option(help="Folds by `subject`, or leave one `site` out at a time.")
     ] = "subject",
     repeats: Annotated[
-        int, typer.Option(min=1, help="How many times subjects are split into new folds.")
+        int, typer.Option(min=1, max=100, help="How many times subjects are split into new folds.")
     ] = 5,
-    folds: Annotated[int, typer.Option(min=2, help="Folds by subject.")] = 5,
+    folds: Annotated[int, typer.Option(min=2, max=20, help="Folds by subject.")] = 5,
     pretrain_on: PretrainOption = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder for leaderboard.json and the figures.")

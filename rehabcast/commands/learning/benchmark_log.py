@@ -34,15 +34,19 @@ def log_benchmark(
     }
     with run(Settings().store, name=f"benchmark {record.task}", tags=tags) as opened:
         opened.log_cohort(cohort, "benchmark")
-        with TemporaryDirectory() as temporary:
-            folder = Path(temporary) if output is None else output
-            folder.mkdir(parents=True, exist_ok=True)
+        if output is not None:
+            output.mkdir(parents=True, exist_ok=True)
+        # All of them are made before the first takes the place of an earlier one.
+        with TemporaryDirectory(prefix=".", dir=output) as temporary:
+            folder = Path(temporary)
             text = json.dumps(as_record(record), indent=1)
             (folder / "leaderboard.json").write_text(text, "utf-8")
             leaderboard_figure(rows, folder / "leaderboard.png", title=title)
             calibration_figure(scored, folder / "calibration.png", title=title)
             for name in LEADERBOARD_FILES:
                 opened.log_file(folder / name)
+                if output is not None:
+                    (folder / name).replace(output / name)
         opened.log_metrics(
             {
                 f"day_{row.origin_day}/week_{row.weeks}/{row.population}/crps": row.crps

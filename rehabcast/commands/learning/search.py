@@ -19,7 +19,7 @@ from rehabcast.commands.learning.training import (
     tell,
     tell_of_task,
 )
-from rehabcast.output import INLINE, AsJson, emit, progress, require_place
+from rehabcast.output import INLINE, AsJson, emit, progress
 from rehabcast.settings import Settings
 from stores.private_files import written_whole
 
@@ -44,7 +44,7 @@ def search(
     output: Annotated[
         Path, typer.Option("--output", help="Where to write the best parameters (TOML).")
     ],
-    trials: Annotated[int, typer.Option(min=1, help="How many settings to try.")] = 20,
+    trials: Annotated[int, typer.Option(min=1, max=10_000, help="How many settings to try.")] = 20,
     config: ConfigOption = None,
     engine: EngineOption = Engine.LOCAL,
     ray_address: RayAddress = None,
@@ -58,7 +58,6 @@ def search(
     from training.task import read_task
 
     parameters = parameters_of(config, seed)
-    require_place(output)
     notes: list[CohortNote] = []
 
     def announce(found: tuple[CohortNote, ...]) -> None:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contracts.errors import ContractError
-from rehabcast.output import AsJson, emit, require_place, stderr_console
+from rehabcast.output import AsJson, emit, stderr_console
 from stores.private_files import written_whole
 
 if TYPE_CHECKING:
@@ -75,11 +74,6 @@ def map_(
     from features.sources.column_map import LITERAL
     from features.sources.formats import export_of
 
-    require_place(output)
-    if output.exists():
-        raise ContractError(
-            f"{output} exists already", "name a new file: a map may hold somebody's answers"
-        )
     proposal = propose_map(sources, output.parent, export_of)
     on_terminal = sys.stdin.isatty() and sys.stderr.isatty()
     if on_terminal if ask is None else ask:
@@ -104,6 +98,8 @@ def _summary(written: MapWritten) -> str:
         " them."
         if written.open_points
         else "Nothing is open."
+        if read
+        else "As it is the map reads nothing, so nothing can be imported: write a column first."
     )
     after = f"Then: rehabcast cohort import auto {written.map} COHORT"
     return "\n".join([what, *map(note_in_words, written.proposal.notes), todo, after])

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contracts.errors import ContractError
 from rehabcast.commands.learning.training import task_file
-from rehabcast.output import AsJson, emit, require_place
+from rehabcast.output import AsJson, emit
 from stores.private_files import written_whole
 
 if TYPE_CHECKING:
@@ -73,11 +72,6 @@ def new(
     from training.proposals.cohort_facts import AGE, age_bands, task_facts
     from training.proposals.task_text import task_text
 
-    require_place(output)
-    if output.exists():
-        raise ContractError(
-            f"{output} exists already", "name a new file: a task may hold somebody's decisions"
-        )
     cohort = read_cohort(folder)
     facts = task_facts(cohort, target)
     ages = cohort.events.loc[cohort.events[CODE] == AGE, NUMBER].to_numpy(dtype=float)

@@ -44,10 +44,12 @@ def copy_public_keys(
     try:
         content = given.read_text("utf-8")
         usable = usable_keys(parsed_json(content))
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise ContractError(
-            f"{given} cannot be read as a JWKS ({type(error).__name__})", "give a JWKS file"
+            f"{given} cannot be read ({error.strerror})", "give a JWKS file"
         ) from None
+    except ValueError:
+        raise ContractError(f"{given} is no JSON, as a JWKS is", "give a JWKS file") from None
     if not usable:
         raise ContractError(
             f"{given} has no public key that can be used",

@@ -62,16 +62,14 @@ def run(
     """Count the outcomes that are due; restrict or suspend if need be, or propose a wider scope."""
     from rehabcast.auditing.mirroring import try_to_show_champion
     from rehabcast.commands.service.record import opened
-    from rehabcast.evidence.metrics import write_metrics
+    from rehabcast.evidence.in_mlflow import track_run
+    from rehabcast.evidence.in_prometheus import write_metrics
     from rehabcast.evidence.running import run as run_monitoring
     from rehabcast.evidence.table import write_table
-    from rehabcast.evidence.tracked import track_run
     from rehabcast.evidence.watched import watched
     from rehabcast.identity import actor_of, open_ledger
 
     settings = Settings()
-    for file in filter(None, (output, metrics)):
-        require_place(file)
     now = datetime.now(UTC)
     with closing(open_ledger(settings)) as ledger, opened(settings) as store:
         version = watched(settings, ledger, name)
@@ -103,8 +101,6 @@ def compare(
     from rehabcast.identity import actor_of, open_ledger
 
     settings = Settings()
-    if output is not None:
-        require_place(output)
     with closing(open_ledger(settings)) as ledger, opened(settings) as store:
         found = compare_pairs(
             settings, store, ledger, version, actor=actor_of(settings, ledger),
@@ -146,8 +142,8 @@ def edition(
     """Write the monthly edition: who was served, what came of it, the tests, what was done."""
     from rehabcast.commands.service.record import opened
     from rehabcast.evidence.edition import JSON_FILE, edition_of, month_of, write_edition
+    from rehabcast.evidence.in_mlflow import track_edition
     from rehabcast.evidence.running import run as run_monitoring
-    from rehabcast.evidence.tracked import track_edition
     from rehabcast.evidence.watched import watched
     from rehabcast.identity import actor_of, open_ledger
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from contracts.errors import ContractError, ServiceUnavailable
+from contracts.errors import ServiceUnavailable
 from contracts.groups import MINIMUM_SHOWN
 from rehabcast.output import AsJson, emit
 from rehabcast.settings import Settings
@@ -197,24 +197,14 @@ def export(subject: Subject, tenant: Tenant, output: Path, as_json: AsJson = Fal
     from serving.state.privacy import export as export_person
 
     settings = Settings()
-    try:
-        # The draft is there before anything is on record as handed out.
-        with written_whole(output, new=True) as draft:
-            with opened(settings) as store:
-                found = export_person(
-                    store, tenant, subject, actor=settings.actor, now=datetime.now(UTC)
-                )
-            content = {"tenant": tenant, "subject": subject, "entries": found}
-            draft.write_text(json.dumps(content), "utf-8")
-    except FileExistsError:
-        raise ContractError(f"{output} exists already", "name a new file") from None
-    except OSError as error:
-        if error.filename != str(output):
-            raise
-        raise ContractError(
-            f"{str(output)!r} cannot be written ({error.strerror})",
-            "give the name of a file in a folder that exists",
-        ) from error
+    # The draft is there before anything is on record as handed out.
+    with written_whole(output, new=True) as draft:
+        with opened(settings) as store:
+            found = export_person(
+                store, tenant, subject, actor=settings.actor, now=datetime.now(UTC)
+            )
+        content = {"tenant": tenant, "subject": subject, "entries": found}
+        draft.write_text(json.dumps(content), "utf-8")
     emit({"entries": len(found)}, f"{len(found)} entries written.", as_json=as_json)
 
 

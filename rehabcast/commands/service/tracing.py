@@ -11,9 +11,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from contracts.errors import ContractError
 from rehabcast.commands.service.record import Tenant, opened
-from rehabcast.output import AsJson, emit, require_place, stderr_console
+from rehabcast.output import AsJson, emit, stderr_console
 from rehabcast.settings import Settings
 from stores.private_files import written_whole
 
@@ -82,22 +81,16 @@ def trace(
     from serving.state.evidence.tracing import begin
 
     settings, now = Settings(), datetime.now(UTC)
-    require_place(output)
     with closing(open_ledger(settings)) as ledger, opened(settings) as store:
         require_tenant(store.engine, tenant)
         version = watched(settings, ledger, name)
         followed, actor = version.followed, actor_of(settings, ledger)
-        try:
-            # The draft is there before anybody is drawn, or on record as handed out.
-            with written_whole(output, new=True) as draft:
-                tracing = begin(
-                    store, followed.service, followed.terms, share, FIRST_SHARE, now.date()
-                )  # fmt: skip
-                run_monitoring(store, ledger, version, act=False, actor=actor, now=now)
-                calls, people = handed_out(store, version, tenant, actor=actor, now=now)
-                draft.write_text(calls, "utf-8")
-        except FileExistsError:
-            raise ContractError(f"{output} exists already", "name a new file") from None
+        # The draft is there before anybody is drawn, or on record as handed out.
+        with written_whole(output, new=True) as draft:
+            tracing = begin(store, followed.service, followed.terms, share, FIRST_SHARE, now.date())
+            run_monitoring(store, ledger, version, act=False, actor=actor, now=now)
+            calls, people = handed_out(store, version, tenant, actor=actor, now=now)
+            draft.write_text(calls, "utf-8")
     emit(
         CallsWritten(calls=output, share=tracing.share, people=people),
         f"{people} people to find, of a random {tracing.share:.0%} of the lost: {output}",

@@ -108,7 +108,7 @@ def put_on_record(
                     ),
                     Observation(code=TRACED, day_since_onset=since_onset),
                 ],
-                actor=actor, now=now,
+                actor=actor, now=now, tasks=[task],
             )  # fmt: skip
         except RehabcastError as error:
             raise ContractError(
@@ -133,7 +133,7 @@ def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
         if tuple(first) != COLUMNS:
             raise ContractError(
                 f"{file} does not have the columns {', '.join(COLUMNS)}",
-                "keep the columns of the list that `rehabcast monitor trace` wrote",
+                "keep the columns of the list that `rehabcast monitor trace` wrote, between commas",
             )
         for row in rows:
             if len(row) not in {0, len(COLUMNS)}:

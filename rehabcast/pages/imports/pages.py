@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from contracts.errors import CohortInvalid, Problem, RehabcastError, ServiceUnavailable
+from contracts.naming.units import readable
 from features.mapping.findings import MapProposal
 from features.mapping.wording import left_out_in_words
 from rehabcast.pages.imports.questions import (
@@ -35,7 +36,7 @@ from serving.pages.forms import check
 from serving.pages.forms.uploads import FILE, LARGEST_FORM, LONGEST_NAME, NAME, unpacked
 from serving.pages.page import HOME, Answer, Field, Visit
 from serving.pages.rendering import unit_of
-from serving.pages.words import code_name, number
+from serving.pages.words import code_name
 
 START = f"{HOME}/import"
 SEEN = "seen"
@@ -170,7 +171,7 @@ def _shown(
             SEEN: _digest(found),
         },
         "new": sum(person.new for person in found.people if person.refusal is None),
-        "called": code_name, "unit": unit_of, "number": number,
+        "called": code_name, "unit": unit_of, "number": readable,
         "left_out_columns": [
             (column.column, left_out_in_words(column))
             for table in opened.proposal.tables for column in table.columns

@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts.naming.worded import Worded
 from contracts.sequences import SequenceBatch
-from contracts.vocabulary.changes import amount_in_words
+from contracts.vocabulary.changes import worded_amount
 from inference.bundle import Bundle
 from serving.forecast.measured_again.worth import DAYS, Unknown, worth_measuring
 from serving.settled import NextMeasurement
 
 WHY = {
-    Unknown.NO_LATER_FORECAST: "this model gives no forecast so late",
-    Unknown.HORIZON_PASSED: "week {weeks} will be past, or that very day",
-    Unknown.TOO_FEW_PEOPLE: "too few people like this one were seen so late",
+    Unknown.NO_LATER_FORECAST: Worded("this model gives no forecast so late"),
+    Unknown.HORIZON_PASSED: Worded("the forecast is for a day that will be past, or that very day"),
+    Unknown.TOO_FEW_PEOPLE: Worded("too few people like this one were seen so late"),
 }
 
 
@@ -25,8 +26,7 @@ def next_measurement(
     weeks = bundle.task.horizons[horizon].weeks
     worth = worth_measuring(bundle, batch, quantiles_1HQ[0], horizon)
     if isinstance(worth, Unknown):
-        why = WHY[worth].format(weeks=weeks)
-        return NextMeasurement(days=DAYS, horizon_weeks=weeks, why_not_known=why)
+        return NextMeasurement(days=DAYS, horizon_weeks=weeks, why_not_known=str(WHY[worth]))
     return NextMeasurement(
         days=DAYS,
         horizon_weeks=weeks,
@@ -36,7 +36,7 @@ def next_measurement(
     )
 
 
-def in_words(fact: NextMeasurement, code: str, step: float) -> str:
+def in_words(fact: NextMeasurement, code: str, step: float) -> Worded:
     """Say what a measurement would be worth, rounded to what the instrument tells apart.
 
     Parameters
@@ -46,16 +46,30 @@ def in_words(fact: NextMeasurement, code: str, step: float) -> str:
     """
     points = shown_points(fact, step)
     if points is None:
-        days, why = fact.days, fact.why_not_known
-        return f"Nobody can say what measuring again in {days} days would tell: {why}."
-    start = f"Measured again in {fact.days} days, the 80 % range for week {fact.horizon_weeks}"
+        return Worded(
+            "Nobody can say what measuring again in %(days)s days would tell: %(why)s.",
+            days=fact.days, why=Worded(fact.why_not_known),
+        )  # fmt: skip
     now, then, less = points
     if less <= 0:
-        return f"{start} would be no narrower on average ({now:g} wide now)."
-    return (
-        f"{start} would be about {amount_in_words(code, less)} narrower on average"
-        f" ({then:g} wide instead of {now:g})."
-    )
+        return Worded(
+            "Measured again in %(days)s days, the 80 %% range for week %(week)s would be no"
+            " narrower on average: it is %(width)s wide now.",
+            days=fact.days, week=fact.horizon_weeks, width=worded_amount(code, f"{now:g}"),
+        )  # fmt: skip
+    return Worded(
+        "Measured again in %(days)s days, the 80 %% range for week %(week)s would be about"
+        " %(amount)s narrower on average: %(expected)s wide instead of %(width)s.",
+        days=fact.days, week=fact.horizon_weeks, amount=worded_amount(code, f"{less:g}"),
+        expected=f"{then:g}", width=worded_amount(code, f"{now:g}"),
+    )  # fmt: skip
+
+
+def share_narrower(fact: NextMeasurement) -> float | None:
+    """Return the share of a range that one more score takes away; None where nobody knows."""
+    if not fact.width_80 or fact.narrower_by is None:
+        return None
+    return fact.narrower_by / fact.width_80
 
 
 def shown_points(fact: NextMeasurement, step: float) -> tuple[float, float, float] | None:

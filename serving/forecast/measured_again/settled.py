@@ -46,7 +46,7 @@ def sentences(
     """Yield what is said of them, if it was asked."""
     if again is None or settled is None:
         return
-    yield in_words(again, target.code, target.step)
+    yield str(in_words(again, target.code, target.step))
     if settled.by_more_people is not None:
         yield _more_people(settled.by_more_people, settled, target, again.days)
 

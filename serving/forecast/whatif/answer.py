@@ -155,7 +155,9 @@ def _answer(
         doses_seen=doses_seen(twin),
         prior=prior_slope(twin, task.target),
     )
-    return replace(answer, in_words=sentences(answer, parts_alone=not twin.courses))
+    return replace(
+        answer, in_words=sentences(answer, task.target.code, parts_alone=not twin.courses)
+    )
 
 
 def _require_support(twin: Twin) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from contracts.vocabulary.changes import with_unit
 from inference.twin.support import LEAST_PEOPLE, LEAST_SHARE
 from serving.forecast.whatif.twin import Unsupported
 from serving.whatif import ASSOCIATIONAL, DoseSeen, PlanComparison, WhatIf
@@ -29,18 +30,22 @@ NONE_CERTAIN = (
 )
 
 
-def sentences(answer: WhatIf, *, parts_alone: bool) -> list[str]:
+def sentences(answer: WhatIf, code: str, *, parts_alone: bool) -> list[str]:
     """Return what is to be shown beside the numbers.
 
     Parameters
     ----------
+    code
+        Of the instrument, whose unit the differences have.
     parts_alone
         Whether no whole course of a plan was judged, only its parts.
     """
     said = [OF_WHAT_KIND, WITHOUT_KIND]
     if parts_alone:
         said.append(PARTS_ALONE)
-    said += [_compared(each) for each in answer.comparisons if each.other == answer.plans[0].name]
+    said += [
+        _compared(each, code) for each in answer.comparisons if each.other == answer.plans[0].name
+    ]
     if answer.found and all(each.difference.direction == "not certain" for each in answer.found):
         said.append(NONE_CERTAIN)
     said += [
@@ -52,12 +57,12 @@ def sentences(answer: WhatIf, *, parts_alone: bool) -> list[str]:
     return said
 
 
-def _compared(each: PlanComparison) -> str:
+def _compared(each: PlanComparison, code: str) -> str:
     found = each.difference
     return (
-        f"At week {each.weeks} {_direction(each)}: {found.mean:+z.1f} points (80 % range"
-        f" {found.low_80:+z.1f} to {found.high_80:+z.1f}); that it is better by an important"
-        f" difference has a chance of {_percent(found.chance_important)}."
+        f"At week {each.weeks} {_direction(each)}: {with_unit(code, f'{found.mean:+z.1f}')} (80 %"
+        f" range {found.low_80:+z.1f} to {with_unit(code, f'{found.high_80:+z.1f}')}); that it is"
+        f" better by an important difference has a chance of {_percent(found.chance_important)}."
     )
 
 

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from serving.forecast.audit_status import LIMITS, SIMULATED_LIMIT
+from serving.forecast.audit_status import Standing
 from serving.forecast.behind import chance_in_words
 from serving.formats.cds.fitting import in_at_most, words_of
 from serving.formats.cds.override import override_line
@@ -19,8 +19,8 @@ from serving.formats.formatting import (
     formatted_change,
     formatted_date,
     formatted_horizon,
-    formatted_range,
     formatted_score,
+    said_range,
     scope_sentence,
     shortened,
 )
@@ -177,7 +177,7 @@ def _summary(answer: ForecastAnswer) -> str:
     horizon = _main_horizon(answer)
     return (
         f"Week {formatted_horizon(horizon)}: {score_in_words(answer)}"
-        f" {formatted_range(answer, horizon)} in 8 of 10 people,"
+        f" {said_range(answer, horizon)} in 8 of 10 people,"
         f" most likely {formatted_score(answer, horizon.median)}"
     )
 
@@ -205,9 +205,9 @@ def _for_team(
         [_simulated(answer)],
         [NO_REASON],
     ]
-    own = [limit for limit in answer.limits if limit not in {*LIMITS, SIMULATED_LIMIT}]
+    own = [limit for limit in answer.limits if not isinstance(limit, Standing)]
     later = [
-        f"Week {formatted_horizon(h)}: {formatted_range(answer, h)}."
+        f"Week {formatted_horizon(h)}: {said_range(answer, h)}."
         for h in answer.horizons
         if h.weeks > horizon.weeks
     ]
@@ -228,6 +228,7 @@ def _start(answer: ForecastAnswer) -> str:
     age = answer.origin_day - answer.last_score_day
     old = "the same day" if age == 0 else "1 day before" if age == 1 else f"{age} days before"
     when = old if answer.last_score_date is None else _near(answer.last_score_date, answer.as_of)
+    # In the unit that the summary says: a word more would push the use of an override out.
     start = f"Forecast of {of} from {answer.last_score:g} {when}"
     return f"{start} ({old})." if age > OLD_DAYS else f"{start}."
 
@@ -245,6 +246,7 @@ def _near(day: date, other: date | None) -> str:
 def _reasons(answer: ForecastAnswer) -> list[str]:
     if answer.reasons is None:
         return [""]
+    # In the unit that the summary says: three words more would push a reason out.
     reasons = [
         f"{reason_in_words(answer, each)} ({formatted_change(answer, each.points)})"
         for each in answer.reasons.contributions
@@ -286,7 +288,7 @@ def _for_family(answer: ForecastAnswer) -> str:
     day = horizon.calendar_date
     when = f"after {horizon.weeks} weeks" if day is None else f"by {formatted_date(day)}"
     return (
-        f"Of ten people like this, about eight reach a score of {formatted_range(answer, horizon)}"
+        f"Of ten people like this, about eight reach a score of {said_range(answer, horizon)}"
         f" (of {answer.scale[1]:g}) {when}. Nobody can say which of the ten a"
         " person will be: it is neither a promise nor a limit, nor a reason for less therapy."
     )

@@ -93,8 +93,8 @@ def outcomes(hook: HookFeedback, now: datetime) -> Sequence[Outcome]:
 
 
 def _outcome(card: CardFeedback, now: datetime) -> Outcome:
-    time = card.outcomeTimestamp.astimezone(UTC)
-    if not now - LONGEST_AGO <= time <= now + CLOCKS:
+    # Compared as it was sent: the first hours of year 1 and the last of 9999 have no UTC.
+    if not now - LONGEST_AGO <= card.outcomeTimestamp <= now + CLOCKS:
         raise ForecastRefused(
             "the outcomeTimestamp is to come, or more than a year ago",
             "send the time of the feedback, and check the clock",
@@ -119,4 +119,4 @@ def _outcome(card: CardFeedback, now: datetime) -> Outcome:
         outcome=card.outcome,
         reason=" ".join(filter(None, (code, comment))),
     )
-    return Outcome(feedback=feedback, time=time)
+    return Outcome(feedback=feedback, time=card.outcomeTimestamp.astimezone(UTC))

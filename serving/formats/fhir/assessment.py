@@ -15,14 +15,15 @@ from uuid import NAMESPACE_URL, uuid5
 
 from contracts.errors import RehabcastError
 from contracts.task import Target
-from serving.forecast.audit_status import NOT_TO_WITHHOLD_THERAPY
+from serving.forecast.audit_status import Standing
 from serving.formats.fhir.device import device, labelled, model_card, provenance
 from serving.formats.fhir.evidence import References
 from serving.formats.fhir.predictions import predictions
 from serving.formats.formatting import (
-    formatted_change,
     formatted_horizon,
-    formatted_score,
+    said_change,
+    said_range,
+    said_score,
     start_sentence,
 )
 from serving.schemas import ForecastAnswer, HorizonForecast
@@ -73,7 +74,7 @@ def risk_assessment(answer: ForecastAnswer, basis: Basis, now: datetime) -> dict
             for horizon in answer.horizons
             for prediction in predictions(answer, horizon, horizon.calendar_date, basis.target)
         ],
-        "mitigation": NOT_TO_WITHHOLD_THERAPY,
+        "mitigation": str(Standing.THERAPY),
         "note": [{"text": text} for text in _notes(answer, notes)],
     }
     return collected(answer, basis, now, {own: assessment})
@@ -171,13 +172,10 @@ def operation_outcome(refusal: RehabcastError, code: str) -> dict[str, Any]:
 
 
 def _horizon_note(answer: ForecastAnswer, horizon: HorizonForecast) -> str:
-    low, median, high = (
-        formatted_score(answer, score)
-        for score in (horizon.low_80, horizon.median, horizon.high_80)
-    )
     return (
-        f"Week {formatted_horizon(horizon)}: {answer.instrument} most likely {median},"
-        f" in 8 of 10 patients like this one {low} to {high}"
+        f"Week {formatted_horizon(horizon)}: {answer.instrument} most likely"
+        f" {said_score(answer, horizon.median)}, in 8 of 10 patients like this one"
+        f" {said_range(answer, horizon)}"
     )
 
 
@@ -191,7 +189,7 @@ def _reasons(answer: ForecastAnswer) -> list[str]:
     if (reasons := answer.reasons) is not None:
         contributions = [
             f"{contribution.modality}, {contribution.window}:"
-            f" {formatted_change(answer, contribution.points)} {reasons.unit}"
+            f" {said_change(answer, contribution.points)}"
             for contribution in reasons.contributions
             if contribution.observed
         ]

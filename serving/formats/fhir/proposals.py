@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from serving.forecast.audit_status import NOT_TO_WITHHOLD_THERAPY
+from serving.forecast.audit_status import Standing
 from serving.formats.fhir.assessment import (
     Basis,
     address_of,
@@ -138,7 +138,7 @@ def _assessment(
             for horizon in plan.horizons
             for prediction in _of_plan(answer, found, horizon, dates, basis)
         ],
-        "mitigation": NOT_TO_WITHHOLD_THERAPY,
+        "mitigation": str(Standing.THERAPY),
         "note": _notes(answer, found, about),
     }
 

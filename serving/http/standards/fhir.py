@@ -27,7 +27,7 @@ from serving.http.standards.documents import Asked, of_documents
 from serving.schemas import ForecastAnswer
 from serving.whatif import WhatIf
 
-DATE = "a date, as 2026-03-31"
+DATE = "a day of the calendar, as 2026-03-31"
 
 Answering = Callable[..., Reply]
 """`forecast_of` or `what_if_of`."""

@@ -43,13 +43,13 @@ def hook_cards(call: Call) -> Reply:
     if isinstance(asked.refusal, NotForThisPatient):
         return reply_of(asked.answer, NO_CARDS)
     address = call.runtime.public_address
-    about = f"{address}/about" if address else ""
-    if about and len(call.runtime.champions.current) > 1:
-        about += f"?task={task.name}"
+    which = f"?task={task.name}" if len(call.runtime.champions.current) > 1 else ""
+    about = f"{address}/about{which}" if address else ""
     content = cards(asked.answer, about)
     if page := page_of(call, hook.context.patientId):
         team = content["cards"][0]
-        team["links"] = [{"label": PATIENT, "url": page, "type": "absolute"}, *team["links"]]
+        link = {"label": PATIENT, "url": page + which, "type": "absolute"}
+        team["links"] = [link, *team["links"]]
     return reply_of(asked.answer, content)
 
 

@@ -16,7 +16,7 @@ from inference.twin.exercise_record import RecordedWeek, weeks_on_record
 from inference.twin.next_week import facts_of
 from serving.http.decoding import RequestInvalid
 from serving.pages.exercise.words import WHY, for_therapist, percent, repetitions
-from serving.pages.page import HOME, OPEN_TASK, Answer, Field, Visit, go, with_task
+from serving.pages.page import Answer, Field, Visit, go_back
 from serving.pages.patient import today_and_alerts
 from serving.pages.plans import form
 from serving.pages.plans.page import ACTIONS as CHOICES
@@ -43,8 +43,7 @@ DONE = {"decided": later("Your decision about next week's exercise is on record.
 
 def fields(visit: Visit) -> list[Field]:
     """Return what is asked of the last two weeks besides what was done."""
-    typed = [each for each in form.last_weeks_fields(visit) if each.name not in OF_THE_SETS]
-    return [*typed, OPEN_TASK]
+    return [each for each in form.last_weeks_fields(visit) if each.name not in OF_THE_SETS]
 
 
 def decision_fields(visit: Visit) -> list[Field]:
@@ -55,8 +54,8 @@ def decision_fields(visit: Visit) -> list[Field]:
         Field(name="advised", kind="hidden", optional=True, longest=20),
         Field(name="decision", label=later("What do you decide for next week?"), kind="choice",
               choices=tuple(CHOICES.items())),
-        Field(name="reason", label=later("Why (needed unless you do as the rules say)"),
-              kind="long", optional=True, longest=400),
+        Field(name="reason", label=later("Why"), kind="long", optional=True, longest=400,
+              needed=later("needed unless you do as the rules say")),
     ]  # fmt: skip
 
 
@@ -96,7 +95,7 @@ def decide(visit: Visit) -> Answer:
         ),
         actor=visit.caller.name, now=visit.now,
     )  # fmt: skip
-    return go(f"{HOME}/patients/{visit.subject}/exercise?done=decided&task={typed[OPEN_TASK.name]}")
+    return go_back(visit, "decided", page="/exercise")
 
 
 def _asked(visit: Visit) -> dict[str, Any]:
@@ -117,14 +116,12 @@ def _shown(visit: Visit, asked: dict[str, Any] | None) -> Answer:
     enrolment, record = visit.record()
     weeks = weeks_on_record(record)
     silent = _silent(visit, weeks)
-    task = visit.form.get(OPEN_TASK.name, "") or visit.query.get(OPEN_TASK.name, "")
     facts: dict[str, Any] = {
         "subject": visit.subject, "silent": silent, "step": None, "fields": fields(visit),
         "weeks": [(week, week.last - enrolment) for week in weeks],
         "said": list(_said(weeks, visit.say)), "percent": percent,
-        "values": {**visit.form, OPEN_TASK.name: task}, "task": task,
-        "back": with_task(f"{HOME}/patients/{visit.subject}", task),
-        "done": DONE.get(visit.query.get("done", ""), ""), "choices": CHOICES,
+        "values": visit.form,
+        "done": DONE.get(visit.query.get("done", ""), ""), "called": CHOICES,
         "decisions": exercise_decisions.decisions(
             visit.runtime.store.engine, visit.caller.tenant, visit.subject
         ),

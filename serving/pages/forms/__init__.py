@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from urllib.parse import urlsplit
 
+from contracts.naming.units import readable
 from contracts.naming.worded import Worded
 from contracts.vocabulary import vocabulary
+from contracts.vocabulary.changes import worded_amount
 from serving.http.decoding import RequestInvalid, form_fields
 from serving.http.refusals import RequestRefused
 from serving.pages.forms import uploads
-from serving.pages.page import OPEN_TASK, Field, Page
-from serving.pages.words import number
+from serving.pages.page import Field, Page
 from serving.state.people.sessions import LONGEST
 from serving.state.store import Store
 
@@ -90,7 +91,7 @@ def sent(page: Page, content_types: Sequence[str], body: bytes) -> dict[str, str
 
 def as_sent(form: Mapping[str, str]) -> list[Field]:
     """Return fields for what somebody sent who is not signed in: nothing of the record is read."""
-    hidden = {uploads.FILE, uploads.NAME, OPEN_TASK.name}
+    hidden = {uploads.FILE, uploads.NAME}
     return [
         Field(name=name, label=name, optional=True, kind="hidden" if name in hidden else "text")
         for name in form if name != TOKEN
@@ -154,8 +155,16 @@ def to_score(text: str, code: str, what: str) -> float:
     low, high = entry.low, entry.high
     if low is not None and high is not None and not low <= value <= high:
         raise RequestInvalid(
-            Worded("%(name)s has no score of %(value)s", name=entry.name, value=number(value)),
-            Worded("write %(low)s to %(high)s", low=number(low), high=number(high)),
+            Worded(
+                "%(name)s has no score of %(value)s",
+                name=entry.name,
+                value=worded_amount(code, readable(value)),
+            ),
+            Worded(
+                "write %(low)s to %(high)s",
+                low=readable(low),
+                high=worded_amount(code, readable(high)),
+            ),
         )
     return value
 

@@ -110,7 +110,7 @@ def last_weeks_fields(_: Visit) -> list[Field]:
 def fields(visit: Visit) -> list[Field]:
     """Return all fields of the page's form."""
     of_plans = [field for number in NUMBERS for field in plan_fields(visit, number)]
-    return [Field(name="task", kind="hidden", optional=True), *of_plans, *last_weeks_fields(visit)]
+    return [*of_plans, *last_weeks_fields(visit)]
 
 
 def plans_typed(visit: Visit) -> list[PlanAsked]:

@@ -13,7 +13,7 @@ from serving.http import handlers
 from serving.http.decoding import RequestInvalid
 from serving.http.handlers import reply_of
 from serving.pages.charts import intervals
-from serving.pages.page import HOME, OPEN_TASK, Answer, Field, Visit, go
+from serving.pages.page import Answer, Field, Visit, go_back
 from serving.pages.patient import (
     ask_on_page,
     is_unmeasured,
@@ -63,7 +63,7 @@ DONE = {"dose": later("Your decision about next week's dose is on record.")}
 
 def open_plans(visit: Visit) -> Answer:
     """Show the form, and what may be asked about this patient."""
-    return _shown(visit, visit.query.get("task", ""), search=ONLY_WHAT_MAY_BE_ASKED)
+    return _shown(visit, search=ONLY_WHAT_MAY_BE_ASKED)
 
 
 def compare(visit: Visit) -> Answer:
@@ -74,20 +74,19 @@ def compare(visit: Visit) -> Answer:
             "nothing is asked",
             "write the hours of a plan, or for next week's dose how the last two weeks went",
         )
-    return _shown(visit, visit.form["task"], plans=plans, last_weeks=last_weeks)
+    return _shown(visit, plans=plans, last_weeks=last_weeks)
 
 
 def dose_fields(_: Visit) -> list[Field]:
     """Return the fields of a decision about next week's dose."""
     return [
         Field(name="forecast", kind="hidden", longest=32),
-        OPEN_TASK,
         Field(name="decision", label=later("What do you decide?"), kind="choice",
               choices=DECISIONS),
-        Field(name="hours", label=later("Hours a week instead (only if you change it)"),
-              kind="number", optional=True, longest=10),
-        Field(name="reason", label=later("Why (needed unless you accept it)"), kind="long",
-              optional=True, longest=400),
+        Field(name="hours", label=later("Hours a week instead"), kind="number", optional=True,
+              longest=10, needed=later("needed if you change it")),
+        Field(name="reason", label=later("Why"), kind="long", optional=True, longest=400,
+              needed=later("needed unless you accept it")),
     ]  # fmt: skip
 
 
@@ -115,28 +114,32 @@ def decide_dose(visit: Visit) -> Answer:
         FeedbackRequest,
     )
     handlers.feedback(visit.call(request))
-    return go(f"{HOME}/patients/{visit.subject}/whatif?done=dose&task={typed[OPEN_TASK.name]}")
+    return go_back(visit, "dose", page="/whatif")
 
 
-def _shown(visit: Visit, task: str, **asked: Any) -> Answer:
+def _shown(visit: Visit, **asked: Any) -> Answer:
     """Ask as the service's own route does, which puts its answer on record, and show that."""
     subject, record = visit.subject, visit.record()
-    snapshot = snapshot_for(visit, record[1], task)
+    snapshot = snapshot_for(visit, record[1])
     name = snapshot.served.bundle.task.name
     today, _ = today_and_alerts(visit)
     request = WhatIfRequest(subject=subject, task=name, as_of_day=today, **asked)
     answer = ask_on_page(visit, snapshot, request, "whatif", record)
     found = None if answer.what_if is UNSET else answer.what_if
     facts: dict[str, Any] = {
-        "subject": subject, "task": name, "answer": answer, "found": found,
+        "subject": subject, "choices": visit.choices | {"task": name}, "answer": answer,
+        "found": found,
         "unmeasured": is_unmeasured(answer, snapshot),
-        "opened": "search" in asked, "values": {**visit.form, "task": name},
+        "opened": "search" in asked, "values": visit.form,
         "plan_fields": [(n, form.plan_fields(visit, n)) for n in form.NUMBERS],
         "last_weeks_fields": form.last_weeks_fields(visit), "dose_fields": dose_fields(visit),
         "done": DONE.get(visit.query.get("done", ""), ""), "hours": _hours,
         "kind": lambda name: visit.say(form.KINDS[name]), "actions": ACTIONS,
         "score": lambda value: formatted_score(answer, value),
         "change": lambda points: visit.say.isolated(formatted_change(answer, points)),
+        "moved": lambda points: visit.say.amount(
+            answer.instrument_code, formatted_change(answer, points)
+        ),
         "standing": [] if found is None else [OF_STANDING.get(s, s) for s in found.standing],
     }  # fmt: skip
     if found is not None:

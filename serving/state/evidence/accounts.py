@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -22,6 +23,7 @@ from contracts.errors import ContractError
 from serving.state.evidence.reading import (
     OnRecord,
     Person,
+    answers_of,
     contents_of,
     first_given_to,
     given_to,
@@ -80,6 +82,8 @@ class Noted:
 Note = Callable[[sa.Connection, Sequence[OnRecord]], Mapping[Person, Noted]]
 """Notes those who count, of some answers, one a person."""
 
+FirstDay = Callable[[Iterator[OnRecord]], date | None]
+
 SumsOf = Callable[[sa.Connection, int, Sequence[str]], Sums]
 """What a week adds, from what was noted of its people."""
 
@@ -93,14 +97,14 @@ def take_in(
     store: Store,
     account: Account,
     note: Note,
-    first_day: Callable[[sa.Connection, int, int], date | None],
+    first_day: FirstDay,
 ) -> int:
     """Note who counts, of answers since the last time; return how many people.
 
     Parameters
     ----------
     first_day
-        The day of the first answer that an account may begin with, after an entry up to another.
+        The day of the first answer of some that an account may begin with; None if none is one.
 
     Raises
     ------
@@ -140,8 +144,20 @@ def close_weeks(store: Store, account: Account, this_week: int, sums_of: SumsOf)
     return closed
 
 
-def counted(store: Store, name: str) -> tuple[int, list[tuple[int, Sums]]]:
-    """Return an account's first week, and the sums of each week that had somebody, in order."""
+def counted(
+    store: Store, name: str, until: int | None = None
+) -> tuple[int, list[tuple[int, Sums]]]:
+    """Return an account's first week, and the sums of each week that had somebody, in order.
+
+    Parameters
+    ----------
+    until
+        Only weeks before this one.
+    """
+    columns = evidence_table.c
+    asked = columns.service == name
+    if until is not None:
+        asked &= columns.week < until
     with reading(store.engine) as connection:
         begun = connection.execute(
             sa.select(evidence_begun_table.c.first_week).where(
@@ -149,9 +165,7 @@ def counted(store: Store, name: str) -> tuple[int, list[tuple[int, Sums]]]:
             )
         ).scalar_one_or_none()
         rows = connection.execute(
-            sa.select(evidence_table.c.week, evidence_table.c.sums)
-            .where(evidence_table.c.service == name)
-            .order_by(evidence_table.c.week)
+            sa.select(columns.week, columns.sums).where(asked).order_by(columns.week)
         ).all()
     return begun or 0, [(week, _sums.decode(sums)) for week, sums in rows]
 
@@ -160,7 +174,7 @@ def _take_some(
     connection: sa.Connection,
     account: Account,
     note: Note,
-    first_day: Callable[[sa.Connection, int, int], date | None],
+    first_day: FirstDay,
     start: int,
     length: int,
 ) -> tuple[int, int]:
@@ -179,7 +193,12 @@ def _take_some(
         closed = begun.closed_week
         connection.execute(sa.update(evidence_begun_table).where(of_account).values(sequence=upto))
     else:
-        day = first_day(connection, after, upto)
+        answers = answers_of(
+            connection, account.model_version, after=after, upto=upto, since=account.since,
+            silent_too=account.silent_too,
+        )  # fmt: skip
+        with closing(answers):
+            day = first_day(answers)
         if day is None:
             return upto, 0
         closed = week_of(day) - 1

@@ -8,7 +8,6 @@ what was forecast and what was missing, the running record what the channels mea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -43,7 +42,6 @@ from serving.state.evidence.reading import (
     Group,
     OnRecord,
     Person,
-    answers_of,
     at_once,
     decoded,
     labels_of,
@@ -116,18 +114,7 @@ which it asks for by what they are compared within."""
 
 def take_in(store: Store, asked: Asked) -> int:
     """Note about whom the version was asked since the last time; return how many people."""
-    account = asked.account
-
-    def first_day(connection: sa.Connection, after: int, upto: int) -> date | None:
-        with closing(
-            answers_of(
-                connection, account.model_version, after=after, upto=upto, since=account.since
-            )
-        ) as answers:
-            first = next(answers, None)
-        return None if first is None else datetime.fromisoformat(first.time).date()
-
-    return accounts.take_in(store, account, partial(_came, asked), first_day)
+    return accounts.take_in(store, asked.account, partial(_came, asked), _first_day)
 
 
 def close_weeks(store: Store, asked: Asked, now: date, compared: Compared) -> int:
@@ -143,6 +130,11 @@ def close_weeks(store: Store, asked: Asked, now: date, compared: Compared) -> in
         return sums
 
     return accounts.close_weeks(store, asked.account, week_of(now), of_week)
+
+
+def _first_day(answers: Iterator[OnRecord]) -> date | None:
+    first = next(answers, None)
+    return None if first is None else datetime.fromisoformat(first.time).date()
 
 
 def _came(

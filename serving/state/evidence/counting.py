@@ -6,8 +6,7 @@ time to come (`serving.state.evidence.accounts`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -90,19 +89,8 @@ def take_in(store: Store, followed: Followed) -> int:
         The terms are not those by which the version was followed until now.
     """
 
-    def first_day(connection: sa.Connection, after: int, upto: int) -> date | None:
-        version = followed.model_version
-        with closing(
-            answers_of(
-                connection,
-                version,
-                after=after,
-                upto=upto,
-                since=followed.since,
-                silent_too=followed.silent_too,
-            )
-        ) as answers:
-            first = next(given_in(answers, version), None)
+    def first_day(answers: Iterator[OnRecord]) -> date | None:
+        first = next(given_in(answers, followed.model_version), None)
         return None if first is None else first.given_on
 
     return accounts.take_in(store, followed.account, partial(_awaited, followed), first_day)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 import sqlalchemy as sa
 from mlflow import MlflowClient
@@ -23,6 +20,7 @@ from audits.ledger.mirror import mirror_aliases
 from audits.ledger.records import AuditRecord, Role
 from contracts.errors import PromotionRefused
 from contracts.verdict import Verdict
+from tests.forked import Forked
 from training.registry.model_versions import ChampionAliases
 from training.tracking import Store
 
@@ -33,25 +31,26 @@ VerdictOf = Callable[..., Verdict]
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 PROMOTER = """
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
+import mlflow.store.model_registry.sqlalchemy_store
 from audits.ledger.ledger import Ledger
 from audits.ledger.mirror import mirror_aliases
 from training.registry.model_versions import ChampionAliases
 from training.tracking import Store
 
-url, uri, artifacts = sys.argv[1:]
-now = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
-ledger = Ledger(url)
-aliases = ChampionAliases(store=Store(tracking_uri=uri, artifacts=Path(artifacts)))
-audits = [ledger.latest_audit(f"arm/{number}") for number in (1, 2)]
-print("ready", flush=True)
-while True:
-    for audit in audits:
-        ledger.promote(audit, seen_epoch=ledger.epoch("arm"), actor="bob", now=now)
-        mirror_aliases(ledger, aliases, actor="bob", now=now)
-        print("moved", flush=True)
+def work(url, uri, artifacts, told):
+    now = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+    ledger = Ledger(url)
+    aliases = ChampionAliases(store=Store(tracking_uri=uri, artifacts=Path(artifacts)))
+    audits = [ledger.latest_audit(f"arm/{number}") for number in (1, 2)]
+    with open(told, "wb", buffering=0) as ready_and_moves:
+        ready_and_moves.write(b"r")
+        while True:
+            for audit in audits:
+                ledger.promote(audit, seen_epoch=ledger.epoch("arm"), actor="bob", now=now)
+                mirror_aliases(ledger, aliases, actor="bob", now=now)
+                ready_and_moves.write(b"m")
 """
 
 
@@ -74,41 +73,44 @@ def store(tmp_path: Path) -> Store:
     return made
 
 
-def killed_at_random(url: str, store: Store, rng: random.Random) -> None:
+def killed_at_random(
+    promoter: Forked, url: str, store: Store, told: Path, rng: random.Random
+) -> None:
     """Run a promoter that never stops, and kill it at some point of some promotion."""
-    words = [sys.executable, "-c", PROMOTER, url, store.tracking_uri, str(store.artifacts)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as promoter:
-        assert promoter.stdout is not None
-        assert promoter.stdout.readline() == "ready\n"
-        # By promotions and not by the clock, so that a busy machine is killed at the same places.
-        for _ in range(rng.randrange(3)):
-            assert promoter.stdout.readline() == "moved\n"
-        time.sleep(rng.uniform(0, 0.1))
-        os.kill(promoter.pid, signal.SIGKILL)
+    told.write_bytes(b"")
+    process = promoter.start(url, store.tracking_uri, store.artifacts, told)
+    # By promotions and not by the clock, so that a busy machine is killed at the same places.
+    ready_and_moves = 1 + rng.randrange(3)
+    while told.stat().st_size < ready_and_moves:
+        assert psutil.pid_exists(process)
+        time.sleep(0.002)
+    time.sleep(rng.uniform(0, 0.1))
+    assert promoter.killed(process)
 
 
 @pytest.mark.parametrize(
     "kills", [1, pytest.param(100, marks=pytest.mark.soak)], ids=["slice", "full"]
 )
 def test_a_promoter_killed_anywhere_leaves_one_champion_and_the_alias_catches_up(
-    ledger: Ledger, ledger_url: str, store: Store, verdict_of: VerdictOf, kills: int
+    ledger: Ledger, ledger_url: str, store: Store, verdict_of: VerdictOf, kills: int, tmp_path: Path
 ) -> None:
     """The full count runs 100 times on each of the two databases."""
     for number in (1, 2):
         approved(ledger, verdict_of(model_version=f"arm/{number}"))
     aliases, rng, epoch = ChampionAliases(store=store), random.Random(7), 0
-    for _ in range(kills):
-        killed_at_random(ledger_url, store, rng)
-        ledger.verify()
-        champions = [e for e in ledger.trail() if e.kind == "promotion"]
-        # Killed before the first promotion, nothing has changed; after it, all of it has.
-        assert ledger.epoch("arm") == len(champions) >= epoch
-        epoch = len(champions)
-        if epoch == 0:
-            continue
-        # No drift: what the crash left untold is in the outbox, and no hand moved anything.
-        assert mirror_aliases(ledger, aliases, actor="bob", now=NOW) == []
-        assert aliases.version("arm") == ledger.champion("arm").version
+    with Forked(PROMOTER) as promoter:
+        for _ in range(kills):
+            killed_at_random(promoter, ledger_url, store, tmp_path / "told", rng)
+            ledger.verify()
+            champions = [e for e in ledger.trail() if e.kind == "promotion"]
+            # Killed before the first promotion, nothing has changed; after it, all of it has.
+            assert ledger.epoch("arm") == len(champions) >= epoch
+            epoch = len(champions)
+            if epoch == 0:
+                continue
+            # No drift: what the crash left untold is in the outbox, and no hand moved anything.
+            assert mirror_aliases(ledger, aliases, actor="bob", now=NOW) == []
+            assert aliases.version("arm") == ledger.champion("arm").version
     assert epoch >= kills / 2
 
 

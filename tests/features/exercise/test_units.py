@@ -43,6 +43,14 @@ def test_rotation_in_a_smaller_unit_than_declared_or_none_at_all_is_refused(
         require_declared_unit(scaled(acceleration, ratio))
 
 
+@given(st.sampled_from([180 / np.pi, 1000.0]), st.floats(0.7, 1.4))
+def test_rotation_in_a_larger_unit_than_declared_is_refused(ratio: float, off: float) -> None:
+    """Deg/s declared as rad/s gave ranges of 360 degrees, and the command ended well."""
+    with pytest.raises(ContractError, match="no limb does") as refused:
+        require_declared_unit(scaled(1, ratio * off))
+    assert "deg/s that are declared as rad/s" in refused.value.what_to_do
+
+
 @given(st.floats(0.5, 2.0))
 def test_a_gyroscope_that_is_a_little_off_and_a_limb_at_rest_are_taken(ratio: float) -> None:
     require_declared_unit(scaled(1, ratio))

@@ -21,6 +21,7 @@ ONE_OF = {
     ("acceleration", "m/s2"): 0.101972,
     ("rotation", "deg/s"): 1.0,
     ("rotation", "rad/s"): 57.29578,
+    ("rotation", "mdeg/s"): 0.001,
     ("muscle", "uV"): 1.0,
     ("muscle", "mV"): 1000.0,
     ("muscle", "V"): 1_000_000.0,
@@ -59,6 +60,28 @@ def test_every_unit_that_is_taken_is_tested() -> None:
     taken = {(str(quantity), unit) for quantity, units in FACTORS.items() for unit in units}
     assert taken == set(ONE_OF)
     assert {UNITS[quantity] for quantity in FACTORS} <= {unit for _, unit in ONE_OF}
+
+
+@given(beyond=st.integers(0, 400), usual=st.integers(400, 1200))
+def test_a_column_beyond_what_sensors_measure_is_refused_by_its_unit_and_a_spike_is_not(
+    tmp_path_factory: pytest.TempPathFactory, beyond: int, usual: int
+) -> None:
+    """Of degrees a second that were declared as radians the slow ones stayed, row by row."""
+    file = tmp_path_factory.getbasetemp() / "turns.csv"
+    values = [100.0] * beyond + [1.0] * usual
+    pd.DataFrame(dict.fromkeys("xyz", values)).to_csv(file, index=False)
+    declared = SignalColumns.model_validate({
+        "files": "*", "quantity": "rotation", "columns": list("xyz"), "unit": "rad/s",
+        "rate_hz": 10, "start": "2024-03-04",
+    })  # fmt: skip
+    source = SourceFile(path=file, name="turns.csv", subject_label="1")
+    if beyond <= 10 or beyond <= 0.01 * len(values):
+        (reading,) = read_signals(source, (declared,))
+        assert len(reading.signals[0].values_NC) == usual
+    else:
+        with pytest.raises(SourceUnreadable, match=f"x: {beyond} of its .* any sensor") as refused:
+            next(read_signals(source, (declared,)))
+        assert "one of deg/s, rad/s, mdeg/s" in str(refused.value)
 
 
 HEART = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from contracts.errors import ContractError
 from features.exercise.frame import HALF_TURN
+from features.exercise.measures import measured as as_measured
 from features.exercise.motion import RATE_HZ, Motion
 from features.exercise.simulated import Shape, simulated_set
 from inference.exercise.enrol import enrolled
@@ -97,6 +99,37 @@ def test_nothing_moves(model: Recogniser) -> None:
     still = np.repeat(movement("raise", 9)[:1], 3000, axis=0)
     with pytest.raises(ContractError, match="nothing moves in it from beginning to end"):
         recognise([Motion(start=START, values_T6=still)], "right", model)
+
+
+@pytest.mark.parametrize(("factor", "refused"), [(1.0, False), (2.0, False), (57.3, True)])
+def test_a_limb_turns_no_farther_to_and_fro_than_a_limb_can(
+    model: Recogniser, factor: float, refused: bool
+) -> None:
+    """About the vertical, which gravity does not show, every range was capped at 360 degrees."""
+    recording = day(9, exercises=("swing",))
+    recording.values_T6[:, 3:] *= factor
+    if refused:
+        with pytest.raises(ContractError, match="farther than any limb"):
+            recognise([recording], "right", model)
+        return
+    found = recognise([recording], "right", model)
+    ranges = [one.range_deg for each in found.file.sets for one in each.repetitions]
+    assert all(each is not None and each <= 360 for each in ranges)
+
+
+def test_a_repetition_beyond_a_limb_is_told(
+    model: Recogniser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(*given: Any) -> Any:
+        first, *others = as_measured(*given)
+        return (replace(first, range_deg=None), *others)
+
+    monkeypatch.setattr("inference.exercise.recognise.measured", measured)
+    found = recognise([day(9, exercises=("swing",))], "right", model)
+    assert "1 of its 8 repetitions turn by more than 360 degrees" in found.problems[0].found
+    still = day(9, exercises=("swing",))
+    still.values_T6[:, 3:] = np.nan
+    assert not recognise([still], "right", model).problems
 
 
 def test_the_other_side(model: Recogniser) -> None:

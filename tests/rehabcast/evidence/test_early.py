@@ -20,8 +20,8 @@ from audits.sequential.hypotheses import hypotheses
 from audits.sequential.plan import load_plan
 from contracts.task import Task
 from inference.bundle import Bundle
-from rehabcast.evidence import early
-from rehabcast.evidence.running import sums_of
+from rehabcast.evidence import early, sums
+from rehabcast.evidence.sums import sums_of
 from rehabcast.evidence.watched import Watched
 from rehabcast.identity import open_ledger
 from rehabcast.settings import Settings
@@ -119,9 +119,9 @@ def test_no_number_of_the_tests_that_act_depends_on_it_and_each_person_counts_on
             if of.followed_early is not None:
                 _, weeks = counted(store, of.followed_early.service)
                 asked_early = [each for each in people if not each[3]]
-                assert sum(sums["due"] for _, sums in weeks) == len(asked_early)
+                assert sum(added["due"] for _, added in weeks) == len(asked_early)
                 everyone = "honest intervals |  | everyone | everyone | at least"
-                paid = sum(sums["payoffs"].get(everyone, 0) for _, sums in weeks)
+                paid = sum(added["payoffs"].get(everyone, 0) for _, added in weeks)
                 assert paid == len(asked_early)
     assert found[0] == found[1]
 
@@ -173,12 +173,12 @@ KILLED = """
 import os, signal
 from contextlib import closing
 from pathlib import Path
-from rehabcast.evidence import early
+from rehabcast.evidence import early, sums
 from serving.state.store import Store
 from tests.rehabcast.evidence.test_early import LATE, NOBODY, version
 from training.task import read_task
 task = read_task(Path("tasks/stroke-upper-limb.toml"))
-whole = early.week_of_outcomes
+whole = sums.week_of_outcomes
 def work(url, after):
     left = [int(after)]
     def dying(*args):
@@ -186,7 +186,7 @@ def work(url, after):
         if left[0] < 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return whole(*args)
-    early.week_of_outcomes = dying
+    sums.week_of_outcomes = dying
     with closing(Store(url)) as store:
         early.look(store, version(task), LATE, NOBODY)
 """
@@ -205,14 +205,14 @@ def test_cut_off_in_the_middle_of_a_week_the_next_look_finds_the_same(
         with closing(Store(f"sqlite:///{tmp_path / f'{is_cut_off}.db'}", make=True)) as store:
             put(store, task, [(7 * n, 10.0 + n, None, False) for n in range(4)])
             if is_cut_off:
-                weeks = iter([early.week_of_outcomes])
+                weeks = iter([sums.week_of_outcomes])
 
                 def cut_off(*args: Any, weeks: Iterator[Any] = weeks) -> Any:
                     for week in weeks:
                         return week(*args)
                     raise CutOffError
 
-                monkeypatch.setattr(early, "week_of_outcomes", cut_off)
+                monkeypatch.setattr(sums, "week_of_outcomes", cut_off)
                 with pytest.raises(CutOffError):
                     early.look(store, of, LATE, NOBODY)
                 monkeypatch.undo()

@@ -109,6 +109,7 @@ def forecast(served: ServedModel) -> ForecastAnswer:
         subject="P-1",
         forecast_id=ID,
         instrument="Fugl-Meyer upper extremity",
+        instrument_code="REHABCAST//FUGL_MEYER_UE",
         scale=(0.0, 66.0),
         origin_day=21,
         as_of=date(2026, 3, 10),
@@ -149,7 +150,7 @@ def bare(served: ServedModel) -> ForecastAnswer:
         for w in (6, 12)
     ]
     return msgspec.structs.replace(
-        full, instrument="Gait speed", scale=(0.0, 3.0), horizons=slow, last_score=None,
+        full, instrument="Gait speed", instrument_code="REHABCAST//WALK_TEST_SPEED", scale=(0.0, 3.0), horizons=slow, last_score=None,
         last_score_day=None, last_score_date=None, as_of=None,
         reasons=None, rests_on=None, groups=[], notes=[], banner="",
         model=msgspec.structs.replace(full.model, simulated=False, override=None),

@@ -33,7 +33,8 @@ WORDS = st.text(max_size=12) | st.sampled_from(
     [
         "", " ", "\x00", "\u202e", "é", "\ud7ff", "💥", "Patient/1288992", "Patient/", "#p",
         "urn:uuid:x", "http://a/Patient/1", "https://", "2026-01-15", "2026", "2026-02-30",
-        "9999-12-31", "0001-01-01T00:00:00Z", "2026-01-15T10:00:00+14:00", "24:00", "NaN", "1e999",
+        "9999-12-31", "0001-01-01T00:00:00Z", "2026-01-15T10:00:00+14:00",
+        "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "24:00", "NaN", "1e999",
         "Bundle", "Patient", "Observation", "Condition", "DELETE", "W/\"1\"", "final", "http://loinc.org",
         "41950-7", "urn:rehabcast:vocabulary", "FUGL_MEYER_UE", "http://unitsofmeasure.org", "/d",
         "next", "REHABCAST//SEX", "A" * 300, "icd10" * 60 + "pcs",

@@ -28,20 +28,20 @@ STEPS = replace(
 
 SAID = {
     "fell": (ALERT,
-             "The score (Fugl-Meyer upper extremity) fell from 44 to 22, measured on day 34: worse by 22"
-             " points, where the error of measurement explains 7.80. See the patient today."),
+             "The score (Fugl-Meyer upper extremity) fell from 44 to 22 points, measured on day 34:"
+             " worse by 22 points, where the error of measurement explains 7.80 points. See the patient today."),
     "within the error of measurement": (
         replace(ALERT, code="REHABCAST//BOX_AND_BLOCK", before=30, now=25, limit=5, false_alarms=None),
-        "The score (Box and Block Test) fell from 30 to 25, measured on day 34: worse by 5 counts a"
-        " minute, where 5 counts a minute matter to a patient. It is less than the 5.5 counts a minute"
+        "The score (Box and Block Test) fell from 30 to 25 counts a minute, measured on day 34:"
+        " worse by 5 counts a minute, where 5 counts a minute matter to a patient. It is less than the 5.5 counts a minute"
         " by which two scores of one person may differ without any change (stroke, affected hand;"
         " n = 62; Chen 2009 (doi 10.1177/1545968308331146)), so that it is partly noise. See the"
         " patient today."),
     "in metres": (
         replace(ALERT, code="REHABCAST//SIX_MINUTE_WALK", before=300, now=240, limit=50,
                 false_alarms=None),
-        "The score (six-minute walk distance) fell from 300 to 240, measured on day 34: worse by 60"
-        " metres, where 50 metres matter to a patient. See the patient today."),
+        "The score (six-minute walk distance) fell from 300 to 240 metres, measured on day 34:"
+        " worse by 60 metres, where 50 metres matter to a patient. See the patient today."),
     "steps": (STEPS,
               "The person's own steps in 24 hours fell from 4,900 to 310 a day (-94 %) since day 33:"
               " median of 12 days against 28 before. Last seven days 310, the seven before 4,800."),
@@ -92,12 +92,12 @@ def test_above_and_below_the_range_differ_in_words_and_urgency() -> None:
     assert (below.urgency, above.urgency) == (Urgency.THIS_WEEK, Urgency.NEXT_VISIT)
     assert sentence(below) == (
         "The score (Fugl-Meyer upper extremity) has been below the range that holds for 8 in 10"
-        " patients for 21 days (21 on day 55, where the range begins at 30), worse than expected:"
+        " patients for 21 days (21 points on day 55, where the range begins at 30 points), worse than expected:"
         " look for the cause in the patient, not in the model."
     )
     assert sentence(above) == (
         "The score (Fugl-Meyer upper extremity) has been above the range that holds for 8 in 10"
-        " patients for 21 days (61 on day 55, where the range ends at 50), better than expected:"
+        " patients for 21 days (61 points on day 55, where the range ends at 50 points), better than expected:"
         " the plan may ask too little."
     )
     turned = TARGET.model_copy(update={"better": "lower"})

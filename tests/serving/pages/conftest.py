@@ -6,7 +6,7 @@ import re
 import tarfile
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -16,6 +16,7 @@ import httpx
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from contracts.exercise import codes
 from contracts.observation import Observation
 from contracts.verdict import Outcome
 from inference.bundle import load_bundle, verify_bundle
@@ -36,6 +37,8 @@ from serving.state.store import Store
 GOLDEN = Path(__file__).parents[2] / "rehabcast" / "golden_homes" / "2026-11-form-2.tar.xz"
 ARM = "REHABCAST//FUGL_MEYER_UE"
 STEPS = "LOINC//41950-7"
+SPEED = "REHABCAST//WALK_TEST_SPEED"
+HANDS, WALKING = "stroke-upper-limb", "stroke-gait-speed"
 TOKEN = "a-token-of-the-tests"  # noqa: S105
 
 
@@ -119,7 +122,9 @@ class Browser:
     def token(self, page: str, action: str) -> str:
         """Return the token of the form of a page that is sent to an address."""
         found = re.search(
-            rf'action="{re.escape(action)}".*?name="token" value="([^"]*)"', page, re.DOTALL
+            rf'action="{re.escape(action)}(?:\?[^"]*)?".*?name="token" value="([^"]*)"',
+            page,
+            re.DOTALL,
         )
         assert found is not None, f"no form for {action}"
         return unescape(found[1])
@@ -128,9 +133,12 @@ class Browser:
         self, path: str, form: dict[str, str], *, on: str = "", token: str | None = None,
         follow: bool = True, **headers: str,
     ) -> Any:  # fmt: skip
-        """Send the form of a page as a browser does."""
+        """Send the form of a page as a browser does; with a token, to the very address."""
         if token is None:
-            token = self.token(self.open(on or path.rpartition("/")[0]), path)
+            page = self.open(on or path.rpartition("/")[0])
+            token = self.token(page, path)
+            found = re.search(rf'action="({re.escape(path)}(?:\?[^"]*)?)"', page)
+            path = unescape(found[1]) if found else path
         return self.http.post(
             path, data={**form, "token": token}, headers=headers, follow_redirects=follow
         )
@@ -180,3 +188,24 @@ def a_course() -> list[tuple[str, int | None, float]]:
         (ARM, 6, 18.0), (ARM, 20, 25.0), (ARM, 34, 31.0), ("REHABCAST//AGE", None, 70.0),
         *((STEPS, day, 2000.0 + 50 * day) for day in days),
     ]  # fmt: skip
+
+
+def following(browser: Browser, runtime: Runtime, champions: Champions, **changed: Any) -> None:
+    both = replace(runtime, champions=champions, **changed)
+    browser.http._transport._asgi.app = RequestMiddleware(  # type: ignore[attr-defined]
+        None, lambda: both, Shutdown(), Pages(PAGES)  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+@pytest.fixture
+def of_two(
+    browser: Browser, runtime: Runtime, golden: ServedModel, served_walking: ServedModel, a_course: Any
+) -> Browser:  # fmt: skip
+    """A ward of two instruments that asks for a prediction first, and a patient."""
+    two = {"arm": Fixed(Snapshot(golden)), "walking": Fixed(Snapshot(served_walking))}
+    following(browser, runtime, Champions(two), predict_first=True)
+    browser.sign_in("clinician")
+    values = [(SPEED, 6, 0.31), (SPEED, 34, 0.62)]
+    done = [(codes.REPETITIONS, day, 20.0) for day in range(50, 66)]
+    browser.add("P-1", *a_course, *values, *done, day=6)
+    return browser

@@ -12,8 +12,9 @@ from contracts.errors import ForecastRefused
 from contracts.naming.worded import Worded
 from contracts.task import Milestone
 from serving.forecast.measured_again.facts import in_words
+from serving.pages.patient import _worth_order
 from serving.pages.rendering import Say
-from serving.pages.words import chance, milestone_meaning, worth_in_words
+from serving.pages.words import chance, milestone_meaning
 from serving.settled import NextMeasurement
 from training.task import read_task
 
@@ -49,7 +50,7 @@ def test_so_many_of_ten_are_as_many_as_per_cent(value: float) -> None:
 def test_a_milestone_says_what_has_to_be_reached() -> None:
     for rule, english in (
         ({"gain_at_least": 4.25}, "at least 4.25 points better than now"),
-        ({"at_least": 50}, "a score of 50 or more"), ({"at_most": 19}, "a score of 19 or less"),
+        ({"at_least": 50}, "a score of 50 points or more"), ({"at_most": 19}, "a score of 19 points or less"),
     ):  # fmt: skip
         milestone = Milestone(name="m", source="s", **rule)
         assert milestone_meaning(milestone, ARM, Say("en")) == english
@@ -88,19 +89,33 @@ def test_what_somebody_wrote_stays_as_it_is(label: str) -> None:
     then=st.floats(0.1, 60),
     task=st.sampled_from(["stroke-upper-limb", "stroke-gait-speed"]),
 )
-def test_the_worth_of_a_score_has_the_numbers_of_the_answers_own_words(
+def test_the_worth_of_a_score_has_the_same_numbers_in_every_language(
     now: float, then: float, task: str
 ) -> None:
     target = read_task(TASKS / f"{task}.toml").target
     fact = NextMeasurement(
         days=14, horizon_weeks=12, width_80=now, expected_width_80=then, narrower_by=now - then
     )
-    page, own = (
-        sorted(re.findall(r"\d+(?:\.\d+)?(?:e-\d+)?", words))
-        for words in (
-            worth_in_words(fact, target, Say("en")), in_words(fact, target.code, target.step)
-        )
-    )  # fmt: skip
-    # The answer's own sentence says of which range it is: 80 %.
-    own.remove("80")
-    assert page == own
+    said = in_words(fact, target.code, target.step)
+    other, language = Say("ur").translated(said)
+    assert language == "ur"
+    own, translated = (
+        sorted(re.findall(r"\d+(?:\.\d+)?(?:e-\d+)?", words)) for words in (said, other)
+    )
+    assert translated == own
+
+
+@given(
+    narrower=st.lists(st.none() | st.floats(-0.9, 0.9), max_size=6),
+    without=st.integers(0, 2),
+)
+def test_what_narrows_most_stands_first_and_what_nobody_knows_behind_what_widens(
+    narrower: list[float | None], without: int
+) -> None:
+    rows = [{"words": "said", "share": each} for each in narrower]
+    rows += [{"words": "", "share": None}] * without
+    known = sorted((each for each in narrower if each is not None), reverse=True)
+    expected = [("said", each) for each in known]
+    expected += [("said", None)] * (len(narrower) - len(known)) + [("", None)] * without
+    found = sorted(reversed(rows), key=_worth_order)
+    assert [(row["words"], row["share"]) for row in found] == expected

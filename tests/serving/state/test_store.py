@@ -13,12 +13,14 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.cohort import TRACED
 from contracts.errors import ForecastRefused, ServiceUnavailable
 from contracts.observation import Observation
 from contracts.vocabulary import Kind, vocabulary
 from serving.schemas import FeedbackRequest
 from serving.state.consent import set_consent
 from serving.state.store import NotOnRecord, Store
+from support.repository import UPPER_LIMB, repository_task
 from tests.refusals import refuses
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -128,3 +130,37 @@ def test_no_value_beyond_what_its_code_can_have_is_put_on_record(tmp_path: Path)
                     store.add("ward", "P", 10, [wrong], actor="dr", now=NOW)
             right.append(Observation(code=code, day_since_onset=day, value=entry.high))
         assert store.add("ward", "P", 10, right, actor="dr", now=NOW) == len(right)
+
+
+def test_a_lost_outcome_is_found_once_and_no_second_score_of_it_is_chosen_from(
+    tmp_path: Path,
+) -> None:
+    task = repository_task(UPPER_LIMB)
+    first, end = task.horizons[-1].window_days
+    code = task.target.code
+
+    def found(day: int, score: float = 30.0) -> list[Observation]:
+        values = [Observation(code=code, day_since_onset=10 + day, value=score)]
+        return [*values, Observation(code=TRACED, day_since_onset=10 + day)]
+
+    with closing(Store(f"sqlite:///{tmp_path / 'a.db'}", make=True)) as store:
+
+        def add(values: list[Observation]) -> int:
+            return store.add("ward", "P", 10, values, actor="dr", now=NOW, tasks=[task])
+
+        assert add(found(first)) == 2
+        # The same once more changes nothing, nor is a score without the mark one of tracing.
+        assert add(found(first)) == 2
+        assert add(found(first + 1)[:1]) == 3
+        refused = "another score that tracing found"
+        with refuses(ForecastRefused, match=refused):
+            add(found(first + 1))
+        # Nor the mark alone, behind its score; nor a score behind its mark.
+        with refuses(ForecastRefused, match=refused):
+            add(found(first + 1)[1:])
+        assert add(found(end - 1)[1:]) == 4
+        with refuses(ForecastRefused, match=refused):
+            add(found(end - 1)[:1])
+        # Another outcome, and whatever else is measured, is taken as before.
+        assert add(found(end)) == 6
+        assert add([Observation(code="REHABCAST//AGE", value=68.0)]) == 7

@@ -319,7 +319,7 @@ def test_a_wrong_map_is_refused_in_a_sentence(
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ("file,person\n", "record at least 3 people"),
+        ("file,person\n", "has no 'exercise' between commas"),
         ("file,person,exercise\nright_1.csv,,a\n", "row 2: person is missing"),
         ("file,person,exercise\nnowhere.csv,1,a\n", "nowhere.csv"),
         ("file,person,exercise,side\nright_1.csv,1,a,left\n", "'side' is no group of the person"),

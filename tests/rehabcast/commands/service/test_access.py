@@ -146,7 +146,7 @@ def test_a_name_that_is_too_long_is_refused_without_all_of_it(
     run("init", "access")
     monkeypatch.setenv("REHABCAST_ACCESS", "access/access.toml")
     said = run("add-client", "a" * 3_000, "--scopes", "forecast", code=3)
-    assert "1 to 64 letters" in said
+    assert "it is longer than 200 characters" in said
     assert len(said) < 200
 
 

@@ -20,8 +20,8 @@ from contracts.predictions import OutcomeStatus
 from contracts.task import Horizon, Task
 from rehabcast.commands.service import tracing
 from rehabcast.evidence.entries import said_of
+from rehabcast.evidence.in_prometheus import numbers_of
 from rehabcast.evidence.lost.calls import COLUMNS, as_csv, handed_out, put_on_record, read_found
-from rehabcast.evidence.metrics import numbers_of
 from rehabcast.evidence.running import run as look
 from rehabcast.evidence.watched import watched
 from rehabcast.identity import open_ledger

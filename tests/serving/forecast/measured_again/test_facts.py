@@ -74,11 +74,11 @@ def test_late_in_the_course_it_is_said_why_it_is_not_known(served: ServedModel) 
 @pytest.mark.parametrize(
     ("now", "then", "said"),
     [
-        (24, 18, "would be about 6 points narrower on average (18 wide instead of 24)"),
-        (20, 19, "would be about 1 point narrower on average (19 wide instead of 20)"),
-        (24.4, 18.6, "would be about 6 points narrower on average (18 wide instead of 24)"),
-        (20, 19.8, "would be no narrower on average (20 wide now)"),
-        (20, 22.0, "would be no narrower on average (20 wide now)"),
+        (24, 18, "would be about 6 points narrower on average: 18 wide instead of 24 points"),
+        (20, 19, "would be about 1 point narrower on average: 19 wide instead of 20 points"),
+        (24.4, 18.6, "would be about 6 points narrower on average: 18 wide instead of 24 points"),
+        (20, 19.8, "would be no narrower on average: it is 20 points wide now"),
+        (20, 22.0, "would be no narrower on average: it is 20 points wide now"),
     ],
 )
 def test_the_sentence_is_rounded_to_what_the_instrument_tells_apart(

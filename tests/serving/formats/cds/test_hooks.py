@@ -38,7 +38,7 @@ def test_there_is_a_card_for_the_team_and_one_for_the_family(served: ServedModel
         assert card["source"]["label"] == "rehabcast arm/1"
         assert card["links"][0]["url"] == card["source"]["url"] == "https://here/about"
         assert "therapy" in card["detail"]
-    assert "points" not in family["detail"]
+    assert "Why:" not in family["detail"]
     assert "neither a promise nor a limit" in family["detail"]
     assert team["uuid"] != family["uuid"]
 

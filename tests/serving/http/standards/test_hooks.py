@@ -51,7 +51,7 @@ def cards(application: Any, held: dict[str, Any], shape: Callable[[Any], Any] = 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_patient_with_a_stroke_and_a_score_gets_a_card(application: Any, shape: Any) -> None:
     team, family = cards(application, prefetch(), shape)
-    assert re.search(r"\d to \d+ in 8 of 10", team["summary"])
+    assert re.search(r"\d to \d+ points in 8 of 10", team["summary"])
     assert UUID(team["uuid"]) != UUID(family["uuid"])
 
 
@@ -322,6 +322,8 @@ WRONG: dict[str, tuple[dict[str, Any], set[int]]] = {
     "a time to come": ({"outcomeTimestamp": later(hours=2)}, {422}),
     "a time before the card": ({"outcomeTimestamp": later(hours=-2)}, {422}),
     "a time of years ago": ({"outcomeTimestamp": "1970-01-01T00:00:00Z"}, {422}),
+    "a time before year 1 in UTC": ({"outcomeTimestamp": "0001-01-01T00:00:00+14:00"}, {422}),
+    "a time after 9999 in UTC": ({"outcomeTimestamp": "9999-12-31T23:59:59-14:00"}, {422}),
     "a time without a zone": ({"outcomeTimestamp": "2026-01-16T09:00:00"}, {400}),
     "no time": ({"outcomeTimestamp": "soon"}, {400}),
     "an unknown reason": ({"overrideReason": {"reason": {"code": "x"}}}, {422}),

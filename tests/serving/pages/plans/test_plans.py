@@ -248,6 +248,18 @@ def test_next_weeks_dose_is_accepted_changed_and_rejected(
         assert said["content"].get("hours_a_week") == hours
 
 
+def test_a_decision_leads_back_to_no_task_that_is_not_in_service(clinician: Browser) -> None:
+    page = clinician.send(PAGE, WELL, on=PAGE).text
+    told = re.search(r'name="forecast" value="([0-9a-f]{32})"', page)
+    assert told is not None
+    token = clinician.token(page, f"{PAGE}/dose")
+    form = {"forecast": told[1], "decision": "accept", "hours": "", "reason": ""}
+    form["task"] = "withdrawn&done=other"
+    done = clinician.send(f"{PAGE}/dose", form, token=token, follow=False)
+    assert done.headers["location"] == f"{PAGE}?done=dose"
+    assert "next week's dose is on record" in text_of(clinician.open(f"{PAGE}?done=dose"))
+
+
 @pytest.mark.parametrize(
     ("form", "says"),
     [

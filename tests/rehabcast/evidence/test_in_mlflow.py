@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contracts.errors import ServiceUnavailable
-from rehabcast.evidence import tracked
+from rehabcast.evidence import in_mlflow
 from rehabcast.settings import Settings
 from tests.audits.report.monthly.example import edition
 
@@ -25,8 +25,8 @@ def test_a_failure_of_mlflow_is_said_and_stops_nothing(
     def fail(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(tracked, "log_once", fail)
-    tracked.track_edition(Settings(), edition(), ())
+    monkeypatch.setattr(in_mlflow, "log_once", fail)
+    in_mlflow.track_edition(Settings(), edition(), ())
     text = capsys.readouterr().err
     assert said in text
     assert "run it again once MLflow answers" in text

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,10 +12,9 @@ import typer
 from typer.main import get_command
 
 from contracts.errors import ContractError
-from rehabcast.commands.option_rules import (
+from rehabcast.commands.rules.options import (
     RULES,
     Rule,
-    require_another_file,
     require_sizes,
     require_use,
 )
@@ -187,42 +184,19 @@ def test_no_text_option_takes_a_day_or_month() -> None:
     assert set(texts) <= {(name, option) for name, option, _ in numbers_and_days()}
 
 
-def test_no_command_writes_over_what_it_reads(tmp_path: Path) -> None:
-    file, other = tmp_path / "day.csv", tmp_path / "other.csv"
-    file.write_text("what a sensor measured")
-    (tmp_path / "again.csv").symlink_to(file)
-    pairs = 0
-    for name in COMMANDS:
-        if "--output" not in parameters(name):
-            continue
-        command = context_of_nothing(name)
-        for each in parameters(name).values():
-            if each.name == "output":
-                continue
-            for read in (file, [other, tmp_path / "again.csv"]):
-                command.params = {"output": file, each.name: read}
-                with pytest.raises(ContractError, match="would be written over"):
-                    require_another_file(command)
-            command.params = {"output": other, each.name: file}
-            require_another_file(command)
-            pairs += 1
-    assert pairs > 30
-
-
-def test_a_recording_is_not_replaced_by_what_is_read_of_it(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("promote a/1 --until 2026-02-30", "there is no day 2026-02-30 in the calendar"),
+        ("monitor edition a --output x --month 2026-13", "there is no month 2026-13 in the cal"),
+        ("promote a/1 --until 30.02.2026", "'30.02.2026' is no day as 2026-03-31"),
+        ("monitor edition a --output x --month March", "'March' is no month as 2026-03"),
+    ],
+)
+def test_a_day_that_no_calendar_has_is_told_from_one_that_is_written_otherwise(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, typed: str, says: str
 ) -> None:
-    day, other = tmp_path / "day.csv", tmp_path / "other"
-    for each in (day, other):
-        each.write_text("what a sensor measured")
-    options = ["--map", str(other), "--recogniser", str(other), "--output", str(day)]
-    said = run(capsys, monkeypatch, "exercise", "recognise", str(day), *options)
-    assert (said.code, "would be written over" in said.text) == (3, True), said.text
-    assert day.read_text() == "what a sensor measured"
-
-
-def context_of_nothing(name: str) -> Any:
-    """Return a command as it is called, without any value."""
-    return SimpleNamespace(
-        params={}, command=SimpleNamespace(params=list(parameters(name).values()))
-    )
+    """Of 30 February it was said that it does not match the format, which it does."""
+    monkeypatch.setenv("COLUMNS", "200")
+    said = run(capsys, monkeypatch, *typed.split())
+    assert (said.code, says in said.text) == (2, True), said.text

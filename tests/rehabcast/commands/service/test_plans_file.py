@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import inspect
 
 from contracts.errors import ContractError
-from rehabcast.commands.service.what_if import read_plans
+from rehabcast.commands.service.plans_file import first_mistake, read_plans
+from serving.whatif import PlansFile
 
 PLANS = """
 [[plans]]
@@ -67,3 +72,57 @@ def test_another_file_is_refused_with_its_name_and_what_is_wrong(
         read_plans(file)
     assert caught.value.reason.startswith(f"{file}: ")
     assert caught.value.what_to_do
+
+
+NAMES = (
+    "plans", "search", "last_weeks", "name", "parts", "hours_a_week", "days", "most_hours_a_week",
+    "then_hours_a_week", "most_weeks", "adherence", "borg", "pain_worst", "pain_next_morning",
+    "danger_signs", "other",
+)  # fmt: skip
+PLAIN = (
+    st.integers(-2, 70) | st.floats(allow_infinity=True, allow_nan=True) | st.booleans()
+    | st.sampled_from(["", "fall", "k" * 41, "k" * 61]) | st.dates()
+)  # fmt: skip
+TOML = st.recursive(
+    PLAIN,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(NAMES) | st.just("k" * 41), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+ALMOST = st.fixed_dictionaries(
+    {},
+    optional={
+        "plans": st.lists(
+            st.fixed_dictionaries(
+                {"name": st.just("a") | PLAIN},
+                optional={
+                    "parts": st.lists(
+                        st.fixed_dictionaries(
+                            {"hours_a_week": st.dictionaries(st.text(max_size=3), PLAIN)},
+                            optional={"days": PLAIN},
+                        ),
+                        max_size=2,
+                    )
+                },
+            ),
+            max_size=2,
+        ),
+        "search": st.dictionaries(st.sampled_from(NAMES[7:10]), PLAIN),
+        "last_weeks": st.dictionaries(st.sampled_from(NAMES[10:]), PLAIN | st.lists(PLAIN)),
+    },
+)
+
+
+@given(TOML | ALMOST)
+def test_a_mistake_is_found_where_the_decoder_refuses_and_nowhere_else(content: object) -> None:
+    try:
+        msgspec.convert(content, PlansFile)
+    except msgspec.ValidationError as error:
+        refused = True
+        said = str(error)
+    else:
+        refused, said = False, "it is taken"
+    mistake = first_mistake(inspect.type_info(PlansFile), content)
+    assert (mistake is not None) == refused, said

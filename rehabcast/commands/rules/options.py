@@ -6,15 +6,18 @@ count looks like one that did.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperCommand
 
 from contracts.errors import ContractError
+from contracts.naming.names import shown
+from rehabcast.commands.rules.names import require_names
+from rehabcast.commands.rules.outputs import require_outputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +76,36 @@ LARGEST = 2**31 - 1
 """Of a whole number that is given to any command."""
 
 
+NO_TIME = re.compile(r"'(.*)' does not match the formats? (?:'%Y-%m-%d'|('%Y-%m'))", re.DOTALL)
+"""What typer says of a day or month that it cannot read, be it of form or as 31 June."""
+
+
 class CheckedCommand(TyperCommand):
-    """A command that refuses options which are of no use as the others are."""
+    """A command that refuses, before it runs, what no command takes."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what was typed; say of a day whether its form is wrong or no calendar has it."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            if (found := NO_TIME.search(error.message)) is not None:
+                error.message = _no_day(*found.groups())
+            raise
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command, if every option that was given is of use."""
+        """Run the command, if every option is of use and every output has a place of its own."""
         require_sizes(ctx)
         require_use(ctx)
-        require_another_file(ctx)
+        require_names(words_of(ctx), ctx)
+        require_outputs(words_of(ctx), ctx)
         return super().invoke(ctx)
+
+
+def _no_day(typed: str, month: str | None) -> str:
+    what, example = ("month", "2026-03") if month else ("day", "2026-03-31")
+    if re.sub("[0-9]", "0", typed) == re.sub("[0-9]", "0", example):
+        return f"there is no {what} {typed} in the calendar"
+    return f"{shown(typed[:40])!r} is no {what} as {example}"
 
 
 def require_sizes(ctx: typer.Context) -> None:
@@ -98,28 +122,6 @@ def require_sizes(ctx: typer.Context) -> None:
             if isinstance(number, int) and abs(number) > LARGEST:
                 raise typer.BadParameter(
                     f"{number} is more than {LARGEST}", ctx=ctx, param_hint=f"'{parameter.opts[0]}'"
-                )
-
-
-def require_another_file(ctx: typer.Context) -> None:
-    """Refuse to write what is read: the file would be gone, and with it what it said.
-
-    Raises
-    ------
-    ContractError
-        `--output` is a file that another argument or option names.
-    """
-    output = ctx.params.get("output")
-    if output is None or not Path(output).is_file():
-        return
-    for parameter in ctx.command.params:
-        given = ctx.params.get(parameter.name or "")
-        for each in given if isinstance(given, list | tuple) else [given]:
-            if parameter.name == "output" or not isinstance(each, str | Path):
-                continue
-            if Path(each).is_file() and Path(output).samefile(each):
-                raise ContractError(
-                    f"{output} is read by this command and would be written over", "name a new file"
                 )
 
 

@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from audits.report.monthly.content import Edition
 from contracts.errors import RehabcastError
 from rehabcast.auditing.mirroring import bound_registry_calls
-from rehabcast.evidence.metrics import numbers_of
+from rehabcast.evidence.in_prometheus import numbers_of
 from rehabcast.evidence.running import MonitoringRun
 from rehabcast.output import stderr_console
 from rehabcast.settings import Settings

@@ -1,0 +1,1 @@
+"""What holds for every command alike: options, names, and what is written where."""
