@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,8 @@ REAL = REAL_DATA / "stroke_specs"
 TASK = repository_task(UPPER_LIMB)
 SIMULATED_SUBJECTS = 300
 SPARSE = 20
+WEEKS = (0, 6, 26, 104, 1_000)
+"""Since onset."""
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -59,7 +62,7 @@ class Forecasts:
 
 
 def forecast(events: pd.DataFrame, config: TrainingConfig) -> Forecasts:
-    """Cross-fit a cohort; before, no forecast depended on how many people were alike."""
+    """Cross-fit a cohort; before, no range depended on people alike or on the time since onset."""
     batch = training_sequences(events, TASK)
     people = events[events[SUBJECT].isin(batch.subject_B)]
     records = days_with_score(people, TASK, batch.layout)
@@ -71,10 +74,12 @@ def forecast(events: pd.DataFrame, config: TrainingConfig) -> Forecasts:
     before_BHQ = np.empty_like(raw_BHQ)
     for fold in range(config.folds):
         own_B = fold_B == fold
-        offsets = learn_offsets(batch.truth_BH[~own_B], raw_BHQ[~own_B], batch.groups_B[~own_B])
+        truth_BH, groups_B = batch.truth_BH[~own_B], batch.groups_B[~own_B]
+        one_day_B = np.zeros(len(batch))
+        offsets = learn_offsets(truth_BH, raw_BHQ[~own_B], groups_B, one_day_B[~own_B])
         before_BHQ[own_B] = calibrate(
             raw_BHQ[own_B],
-            offsets.of_groups(batch.groups_B[own_B]),
+            offsets.of_pairs(batch.groups_B[own_B], one_day_B[own_B]),
             TASK.target.low,
             TASK.target.high,
         )
@@ -91,6 +96,9 @@ def outcomes_by_pattern(made: Forecasts) -> dict[str, Flags]:
     for name, label_B in patterns(made.batch, TASK).items():
         for label in np.unique(label_B.astype(str)):
             by_person[f"{name}: {label}"] = label_B == label
+    week_B = made.batch.days_since_onset_BT[:, -1] / 7
+    for first, last in pairwise(WEEKS):
+        by_person[f"week {first} to {last}"] = (week_B >= first) & (week_B < last)
     by_outcome = {name: given_BH & rows_B[:, None] for name, rows_B in by_person.items()}
     by_outcome[f"under {SPARSE} people alike"] = given_BH & (similar_BH < SPARSE)
     by_outcome["refused: too few alike"] = ~given_BH

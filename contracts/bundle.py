@@ -9,7 +9,9 @@
                            that a forecast consists of, to ask about other plans of therapy
                            (`inference.twin`); only of the hybrid, and not of earlier versions
 `tensors.safetensors`      calibration offsets added to the quantiles: `calibration_HQ` for
-                           everybody, `calibration_GHQ` on top for each group of the manifest;
+                           everybody, `calibration_GHQ` on top for each group of the manifest,
+                           `calibration_late_Q` late after onset, in part between the two
+                           `calibration_onset_days_2` (`inference.offsets`; not in earlier forms);
                            `people_seen_*`, how many people alike were seen, in broad classes and
                            rounded (`inference.similar`); `doses_seen_*`, how many of them had so
                            much therapy (`inference.twin.support`); `courses_seen_*`, and over the
@@ -86,6 +88,7 @@ REGISTRY_NOTE = "registered_model_meta"
 where that is a local folder: which version it was. Nothing reads it, so it may be there or not."""
 CALIBRATION = "calibration_HQ"
 GROUP_CALIBRATION = "calibration_GHQ"
+LATE_CALIBRATION, ONSET_DAYS = "calibration_late_Q", "calibration_onset_days_2"
 REFERENCE_MEAN, REFERENCE_COVARIANCE = "reference_mean_F", "reference_covariance_FF"
 REFERENCE_LIMIT = "reference_limit_1"
 PEOPLE_SEEN, PEOPLE_SEEN_FROM = "people_seen_DSKH", "people_seen_from_1"
@@ -167,7 +170,7 @@ class Manifest(BaseModel):
 
     format: Literal[
         "rehabcast-bundle/1", "rehabcast-bundle/2", "rehabcast-bundle/3", "rehabcast-bundle/4",
-        "rehabcast-bundle/5",
+        "rehabcast-bundle/5", "rehabcast-bundle/6",
     ] = "rehabcast-bundle/1"  # fmt: skip
     files: dict[str, str]
     family: str

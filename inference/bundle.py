@@ -6,11 +6,9 @@ Letters: B pairs, M modalities, E width of all members' embeddings, H horizons, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -28,13 +26,10 @@ from contracts.task import Task
 from contracts.vocabulary import NOTHING, Additions
 from contracts.vocabulary.sealed import learn_sealed, sealed_codes
 from features.sequences import present_modalities
-from inference.calibration import Calibration
-from inference.milestones import Visits
-from inference.offsets import Offsets
+from inference.calibration import Calibration, read_calibration
 from inference.out_of_distribution import ReferenceDistribution, read_reference
 from inference.people_at_times import PeopleAtTimes, read_people_at_times
 from inference.readings import covering_both
-from inference.similar import PeopleSeen
 from inference.twin.courses import CoursesSeen, read_courses_seen
 from inference.twin.support import DosesSeen, read_doses_seen
 
@@ -159,7 +154,8 @@ def load_bundle(folder: Path, *, expected_digest: str) -> Bundle:
             channels_C=manifest.channels, modality_C=manifest.channel_modalities,
             person_S=manifest.person, horizon_days_H=manifest.horizon_days,
         ),
-        calibration=_calibration(tensors, manifest), reference=read_reference(tensors),
+        calibration=read_calibration(tensors, manifest.calibration_groups),
+        reference=read_reference(tensors),
         encoder=_session(contents[names.ENCODER_FILE]), head=_session(contents[names.HEAD_FILE]),
         coalitions=_session(contents[names.COALITIONS_FILE]),
         people_at_times=read_people_at_times(contents.get(names.PROFILE_FILE)), codes=codes,
@@ -239,26 +235,6 @@ def _raw(bundle: Bundle, batch: SequenceBatch) -> NDArray[np.float64]:
         return np.concatenate([_raw(bundle, batch.take(rows)) for rows in parts])
     present_BM = present_modalities(batch, bundle.manifest.modalities)
     return run_head(bundle, embed(bundle, batch), present_BM)
-
-
-def _calibration(tensors: Mapping[str, NDArray[Any]], manifest: Manifest) -> Calibration:
-    return Calibration(
-        offsets=Offsets(
-            offsets_HQ=tensors[names.CALIBRATION],
-            groups_G=manifest.calibration_groups,
-            offsets_GHQ=tensors[names.GROUP_CALIBRATION],
-        ),
-        seen=PeopleSeen(
-            count_DSKH=tensors[names.PEOPLE_SEEN],
-            first_place=int(tensors[names.PEOPLE_SEEN_FROM][0]),
-            outcomes_H=tensors[names.OUTCOMES],
-        ),
-        caution=float(tensors[names.CAUTION][0]),
-        visits=Visits(
-            correlation=float(tensors[names.VISIT_CORRELATION][0]),
-            moved_MH=tensors[names.CHANCES_MOVED],
-        ),
-    )
 
 
 def _verified(folder: Path) -> tuple[Manifest, dict[str, bytes], str]:

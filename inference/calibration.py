@@ -7,11 +7,15 @@ follow from them (`inference.milestones`). Letters: B pairs, H horizons, Q quant
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts import bundle as names
+from contracts.groups import GroupName
 from contracts.sequences import SequenceBatch
 from contracts.task import Task
 from inference.milestones import Visits, assessed, chances
@@ -49,7 +53,12 @@ class Calibration:
         low, high = task.target.low, task.target.high
         similar_BH = self.seen.similar(batch, task)[:, :-1]
         wide_BHQ = widened(raw_BHQ, similar_BH, low, high, self.caution)
-        return calibrate(wide_BHQ, self.offsets.of_groups(batch.groups_B), low, high)
+        return calibrate(
+            wide_BHQ,
+            self.offsets.of_pairs(batch.groups_B, batch.days_since_onset_BT[:, -1]),
+            low,
+            high,
+        )
 
     def chances(
         self, quantiles_BHQ: Array, batch: SequenceBatch, task: Task, *, observed: bool = False
@@ -77,6 +86,33 @@ class Calibration:
         )
 
 
+def read_calibration(
+    tensors: Mapping[str, NDArray[Any]], groups_G: tuple[GroupName, ...]
+) -> Calibration:
+    """Return what a bundle keeps; up to form 5 no offset depends on the time since onset."""
+    offsets_HQ = tensors[names.CALIBRATION]
+    first, second = tensors.get(names.ONSET_DAYS, np.ones(2))
+    return Calibration(
+        offsets=Offsets(
+            offsets_HQ=offsets_HQ,
+            groups_G=groups_G,
+            offsets_GHQ=tensors[names.GROUP_CALIBRATION],
+            onset_days=(float(first), float(second)),
+            late_Q=tensors.get(names.LATE_CALIBRATION, np.zeros(offsets_HQ.shape[-1])),
+        ),
+        seen=PeopleSeen(
+            count_DSKH=tensors[names.PEOPLE_SEEN],
+            first_place=int(tensors[names.PEOPLE_SEEN_FROM][0]),
+            outcomes_H=tensors[names.OUTCOMES],
+        ),
+        caution=float(tensors[names.CAUTION][0]),
+        visits=Visits(
+            correlation=float(tensors[names.VISIT_CORRELATION][0]),
+            moved_MH=tensors[names.CHANCES_MOVED],
+        ),
+    )
+
+
 def learn_calibration(
     raw_BHQ: Array, batch: SequenceBatch, records: SequenceBatch, task: Task
 ) -> Calibration:
@@ -99,8 +135,9 @@ def learn_calibration(
     truth_BH = np.where(given_BH, batch.truth_BH, np.float32(np.nan))
     caution = learn_caution(raw_BHQ, similar_BH[:, :-1], batch, truth_BH, task)
     wide_BHQ = widened(raw_BHQ, similar_BH[:, :-1], low, high, caution)
-    offsets = learn_offsets(truth_BH, wide_BHQ, batch.groups_B)
-    quantiles_BHQ = calibrate(wide_BHQ, offsets.of_groups(batch.groups_B), low, high)
+    days_B = batch.days_since_onset_BT[:, -1]
+    offsets = learn_offsets(truth_BH, wide_BHQ, batch.groups_B, days_B)
+    quantiles_BHQ = calibrate(wide_BHQ, offsets.of_pairs(batch.groups_B, days_B), low, high)
     return Calibration(
         offsets=offsets, seen=seen, caution=caution, visits=learn_visits(quantiles_BHQ, batch, task)
     )

@@ -1,11 +1,15 @@
-"""Conformalised quantiles: offsets that make the intervals as wide as they claim, for each group.
+"""Conformalised quantiles: offsets that make the intervals as wide as they claim.
 
-Letters: B pairs, H horizons, G groups, L pairs of levels (a, 1 - a), Q quantile levels.
+They do so for each group, and soon after onset, when people are harder to forecast, as long after
+it (docs/decisions/0032).
+
+Letters: B pairs, H horizons, G groups, L pairs of levels (a, 1 - a), Q quantile levels, N outcomes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +27,13 @@ MINIMUM_GROUP = 200
 
 POOLING = 100
 """A group of n outcomes moves n / (n + this) of the way from everybody's offsets to its own."""
+
+OFTEN_SEEN = (10, 90)
+"""Percentiles of the time since onset between which offsets change with it."""
+
+LEAST_APART = 0.5
+"""How late those seen late and early are apart at least, so that no offset differs by more than
+twice what theirs do (`lateness`)."""
 
 ROUNDS = 5
 """Of the coordinate descent over groups; the offsets hardly move after three."""
@@ -42,16 +53,37 @@ class Offsets:
         Groups with offsets of their own.
     offsets_GHQ
         Added on top for each of them that a subject belongs to; 0 where a horizon has too few.
+    onset_days
+        Two times since onset, days.
+    late_Q
+        Added on top from the second of them on; before it in part (`lateness`).
     """
 
     offsets_HQ: Array
     groups_G: tuple[GroupName, ...]
     offsets_GHQ: Array
+    onset_days: tuple[float, float]
+    late_Q: Array
 
-    def of_groups(self, groups_B: pd.DataFrame) -> Array:
-        """Return the offsets of each pair, (B, H, Q)."""
+    def of_pairs(self, groups_B: pd.DataFrame, days_B: NDArray[Any]) -> Array:
+        """Return the offsets of each pair, (B, H, Q), of its groups and its days since onset."""
         member_BG = memberships(groups_B, self.groups_G)
-        return self.offsets_HQ + np.tensordot(member_BG, self.offsets_GHQ, axes=1)
+        late_B11 = lateness(days_B, self.onset_days)[:, None, None]
+        own_BHQ = np.tensordot(member_BG, self.offsets_GHQ, axes=1)
+        return np.asarray(self.offsets_HQ + own_BHQ + late_B11 * self.late_Q)
+
+
+def lateness(days_B: NDArray[Any], onset_days: tuple[float, float]) -> Array:
+    """Return where days since onset lie from the first to the second of two times, (B,), 0 to 1.
+
+    In logarithms: recovery slows down, and a week means most in the first. Between twice the same
+    time it is 0.
+    """
+    first, second = np.log(onset_days)
+    if first == second:
+        return np.zeros(len(days_B))
+    passed_B = np.log(np.maximum(days_B, 1.0)) - first
+    return np.asarray(np.clip(passed_B / (second - first), 0.0, 1.0))
 
 
 def memberships(groups_B: pd.DataFrame, groups_G: tuple[GroupName, ...]) -> Array:
@@ -67,39 +99,56 @@ def memberships(groups_B: pd.DataFrame, groups_G: tuple[GroupName, ...]) -> Arra
 
 
 def learn_offsets(
-    truth_BH: NDArray[np.float32], quantiles_BHQ: Array, groups_B: pd.DataFrame
+    truth_BH: NDArray[np.float32],
+    quantiles_BHQ: Array,
+    groups_B: pd.DataFrame,
+    days_B: NDArray[Any],
 ) -> Offsets:
     """Learn the offsets from forecasts made without the subject.
 
     For each pair of levels the score of a forecast is max(q_a - y, y - q_{1-a}), and the offset
     for everybody its (1 - 2a)(1 + 1/n) quantile. Groups overlap (sex, age, wear), so theirs are
     the additive terms of a quantile regression of the score on membership, found by coordinate
-    descent.
+    descent. So is that of the time since onset, of all horizons pooled: its slope is that between
+    the quantiles of those seen early and of those seen late (the method of groups; Wald 1940).
 
     Source: Romano, Patterson and Candes 2019 (conformalised quantile regression); Gibbs, Cherian
-    and Candes 2023 (regression of the score on overlapping groups). We differ: horizons with few
-    outcomes share pooled offsets, and groups are shrunk toward everybody.
+    and Candes 2023 (regression of the score on overlapping groups and on covariates). We differ:
+    horizons with few outcomes share pooled offsets, and what is added for groups and times is
+    shrunk toward nothing.
+
+    Parameters
+    ----------
+    days_B
+        Days since onset on which each forecast was made.
     """
     observed_BH = ~np.isnan(truth_BH)
     score_BHL = _scores(truth_BH, quantiles_BHQ)
-    everybody_L = _quantiles(score_BHL[observed_BH])
+    days_BH = np.broadcast_to(days_B[:, None], observed_BH.shape)
+    onset_days = _onset_days(days_BH[observed_BH])
+    late_B = lateness(days_B, onset_days)
+    left_BHL = score_BHL - _everybody(score_BHL, observed_BH)
+    late_BH = np.broadcast_to(late_B[:, None], observed_BH.shape)
+    late_L = _of_time(left_BHL[observed_BH], late_BH[observed_BH])
+    score_BHL = score_BHL - late_B[:, None, None] * late_L
+    offset_HL = _everybody(score_BHL, observed_BH)
     groups_G = tuple(
         GroupName(attribute=str(name), label=label)
         for name in groups_B.columns
         for label in sorted(groups_B[name].unique())
     )
     member_BG = memberships(groups_B, groups_G) == 1
-    offset_HL = np.tile(everybody_L, (truth_BH.shape[1], 1))
     offset_GHL = np.zeros((len(groups_G), *offset_HL.shape))
     for h, seen_B in enumerate(observed_BH.T):
         if seen_B.sum() >= MINIMUM_OUTCOMES:
-            offset_HL[h] = _quantiles(score_BHL[seen_B, h])
             offset_GHL[:, h] = _of_groups(score_BHL[seen_B, h] - offset_HL[h], member_BG[seen_B])
     own = (offset_GHL != 0).any(axis=(1, 2))
     return Offsets(
         offsets_HQ=_outward(offset_HL),
         groups_G=tuple(group for group, kept in zip(groups_G, own, strict=True) if kept),
         offsets_GHQ=_outward(offset_GHL[own]),
+        onset_days=onset_days,
+        late_Q=_outward(late_L),
     )
 
 
@@ -129,6 +178,42 @@ def _quantiles(score_NL: Array) -> Array:
             for score_N, share in zip(score_NL.T, share_L, strict=True)
         ]
     )
+
+
+def _everybody(score_BHL: Array, observed_BH: NDArray[np.bool_]) -> Array:
+    """Return the offsets of each horizon, (H, L), pooled where it has few outcomes."""
+    offset_HL = np.tile(_quantiles(score_BHL[observed_BH]), (observed_BH.shape[1], 1))
+    for h in np.flatnonzero(observed_BH.sum(axis=0) >= MINIMUM_OUTCOMES):
+        offset_HL[h] = _quantiles(score_BHL[observed_BH[:, h], h])
+    return offset_HL
+
+
+def _onset_days(days_N: NDArray[Any]) -> tuple[float, float]:
+    """Return the times since onset between which offsets change; twice the same where none do.
+
+    None do where nearly all are seen within a factor of 2. Powers of 2 tell nobody's day.
+    """
+    if len(days_N) == 0:
+        return 1.0, 1.0
+    first, last = np.log2(np.maximum(np.percentile(days_N, OFTEN_SEEN), 1.0))
+    return float(2 ** round(first)), float(2 ** round(last if last - first >= 1 else first))
+
+
+def _of_time(left_NL: Array, late_N: Array) -> Array:
+    """Return what is added late, (L,), to the offsets of everybody; 0 where few are early or late.
+
+    Parameters
+    ----------
+    left_NL, late_N
+        What is left of the scores of outcomes, and how late they are (`lateness`).
+    """
+    is_late_N = late_N > 0.5
+    fewer = min(is_late_N.sum(), (~is_late_N).sum())
+    if fewer < MINIMUM_OUTCOMES:
+        return np.zeros(left_NL.shape[1])
+    between_L = _quantiles(left_NL[is_late_N]) - _quantiles(left_NL[~is_late_N])
+    apart = late_N[is_late_N].mean() - late_N[~is_late_N].mean()
+    return np.asarray(fewer / (fewer + POOLING) * between_L / max(apart, LEAST_APART))
 
 
 def _of_groups(left_NL: Array, member_NG: NDArray[np.bool_]) -> Array:

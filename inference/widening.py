@@ -96,12 +96,12 @@ def learn_caution(
     if known_BH.sum() < FEWEST_OUTCOMES:
         return FULL_CAUTION
     low, high = task.target.low, task.target.high
-    level_Q = np.array(QUANTILE_LEVELS)
+    level_Q, days_B = np.array(QUANTILE_LEVELS), batch.days_since_onset_BT[:, -1]
     losses = []
     for caution in CAUTIONS:
         wide_BHQ = widened(raw_BHQ, similar_BH, low, high, caution)
-        offsets = learn_offsets(truth_BH, wide_BHQ, batch.groups_B)
-        calibrated_BHQ = calibrate(wide_BHQ, offsets.of_groups(batch.groups_B), low, high)
+        offsets = learn_offsets(truth_BH, wide_BHQ, batch.groups_B, days_B)
+        calibrated_BHQ = calibrate(wide_BHQ, offsets.of_pairs(batch.groups_B, days_B), low, high)
         miss_NQ = truth_BH[known_BH][:, None] - calibrated_BHQ[known_BH]
         losses.append(float(np.maximum(level_Q * miss_NQ, (level_Q - 1) * miss_NQ).mean()))
     return CAUTIONS[int(np.argmin(losses))]

@@ -14,7 +14,7 @@ from contracts.naming.parsing import parsed_json
 
 KEY = "format"
 NEWEST = {
-    "task": 1, "audit-policy": 1, "bundle": 5, "audit-report": 1, "record": 4, "change-plan": 1,
+    "task": 1, "audit-policy": 1, "bundle": 6, "audit-report": 1, "record": 4, "change-plan": 1,
     "vocabulary": 1, "prior": 1, "federated-offer": 1, "federated-sums": 1, "monitoring-plan": 1,
     "exercise-programme": 1, "exercise-sets": 1, "exercise-recogniser": 1, "exercise-template": 1,
     "exercise-audit": 1,
@@ -25,9 +25,9 @@ A bundle of form 1 does not tell how many people stand behind a forecast: what i
 judged on is read, but it gives no forecast. Form 3 is form 2 with codes that rehabcast does not
 ship, and is written only where there are any; form 4 is either with how its networks were joined;
 form 5 may have curves of recovery and counts of doses, without which nothing is said of other
-plans. A record of form 2 has what monitoring reads, one of form 3 also the points that were
-pushed, one of form 4 the forecasts whose outcome is awaited: a version that did not know them would
-not erase them.
+plans; of form 6 the calibration depends on the time since onset. A record of form 2 has what
+monitoring reads, one of form 3 also the points that were pushed, one of form 4 the forecasts whose
+outcome is awaited: a version that did not know them would not erase them.
 """
 
 OTHER_VERSION = "use the version of rehabcast that wrote it, or a later one; it was left as it is"

@@ -14,6 +14,7 @@ from inference.offsets import (
     MINIMUM_OUTCOMES,
     Offsets,
     calibrate,
+    lateness,
     learn_offsets,
     memberships,
 )
@@ -25,9 +26,15 @@ def forecasts(pairs: int, horizons: int, spread: float) -> np.ndarray:
     return np.full((pairs, horizons, 1), 30.0) + spread * NORMAL_Q
 
 
-def learned(truth_BH: np.ndarray, spread: float, groups: pd.DataFrame | None = None) -> Offsets:
+def learned(
+    truth_BH: np.ndarray,
+    spread: float,
+    groups: pd.DataFrame | None = None,
+    days: np.ndarray | None = None,
+) -> Offsets:
     everybody = pd.DataFrame(index=range(len(truth_BH))) if groups is None else groups
-    return learn_offsets(truth_BH, forecasts(*truth_BH.shape, spread), everybody)
+    one_day = np.zeros(len(truth_BH)) if days is None else days
+    return learn_offsets(truth_BH, forecasts(*truth_BH.shape, spread), everybody, one_day)
 
 
 def held(truth_BH: np.ndarray, fixed_BHQ: np.ndarray) -> np.ndarray:
@@ -59,7 +66,9 @@ def test_every_group_gets_intervals_that_hold_and_not_only_everybody_together() 
     calibration = learned(truth_BH, 3.0, groups)
     raw_BHQ = forecasts(8_000, 1, 3.0)
     pooled = held(fresh_BH, calibrate(raw_BHQ, calibration.offsets_HQ, 0, 66))[:, 0]
-    own = held(fresh_BH, calibrate(raw_BHQ, calibration.of_groups(fresh), 0, 66))[:, 0]
+    own = held(fresh_BH, calibrate(raw_BHQ, calibration.of_pairs(fresh, np.zeros(8_000)), 0, 66))[
+        :, 0
+    ]
     worst = lambda inside: min(  # noqa: E731
         inside[(fresh[name] == label).to_numpy()].mean()
         for name in fresh
@@ -84,13 +93,18 @@ def test_a_group_that_nobody_met_in_calibration_is_no_error() -> None:
     truth_BH, groups = overlapping(1_000, seed=4)
     calibration = learned(truth_BH, 3.0, groups)
     stranger = pd.DataFrame({"wear": ["no wearable"]})
-    np.testing.assert_array_equal(calibration.of_groups(stranger)[0], calibration.offsets_HQ)
+    np.testing.assert_array_equal(
+        calibration.of_pairs(stranger, np.zeros(1))[0], calibration.offsets_HQ
+    )
     assert memberships(pd.DataFrame(index=[0]), calibration.groups_G).sum() == 0
 
 
 def test_the_median_is_never_moved() -> None:
     truth_BH, groups = overlapping(1_000, seed=5)
-    assert (learned(truth_BH, 5.0, groups).of_groups(groups)[..., MEDIAN] == 0).all()
+    days = np.geomspace(1, 1_000, 1_000)
+    calibration = learned(truth_BH, 5.0, groups, days)
+    assert calibration.late_Q.any()
+    assert (calibration.of_pairs(groups, days)[..., MEDIAN] == 0).all()
 
 
 def test_a_horizon_with_few_outcomes_shares_the_pooled_offsets() -> None:
@@ -100,6 +114,57 @@ def test_a_horizon_with_few_outcomes_shares_the_pooled_offsets() -> None:
     alone = learned(truth_BH[:, :1], 2.0).offsets_HQ
     np.testing.assert_array_equal(offsets_HQ[0], alone[0])
     assert not np.array_equal(offsets_HQ[0], offsets_HQ[1])
+
+
+def easier_with_time(people: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Outcomes whose spread falls from 12 in the first days to 3 years later, and the days."""
+    generator = np.random.default_rng(seed)
+    days = np.exp(generator.uniform(np.log(4), np.log(2_000), people))
+    spread = 12 - 9 * np.log(days / 4) / np.log(500)
+    return generator.normal(30, spread[:, None], size=(people, 3)).astype(np.float32), days
+
+
+def test_ranges_hold_soon_after_onset_as_long_after_it() -> None:
+    truth_BH, days = easier_with_time(1_000, seed=1)
+    fresh_BH, fresh_days = easier_with_time(5_000, seed=2)
+    raw_BHQ, nobody = forecasts(5_000, 3, 6.0), pd.DataFrame(index=range(5_000))
+    held_by = {}
+    for name, learned_days in {"one for all": np.zeros(1_000), "by time": days}.items():
+        offsets = learned(truth_BH, 6.0, days=learned_days)
+        fixed_BHQ = calibrate(raw_BHQ, offsets.of_pairs(nobody, fresh_days), 0, 66)
+        inside_B = held(fresh_BH, fixed_BHQ).mean(axis=1)
+        fifths = np.array_split(inside_B[np.argsort(fresh_days)], 5)
+        held_by[name] = [fifth.mean() for fifth in fifths]
+    assert held_by["one for all"][0] < 0.65
+    assert held_by["one for all"][-1] > 0.9
+    # 1,000 people of three outcomes each in a fifth: a standard deviation is 0.7 points.
+    assert held_by["by time"] == pytest.approx([0.80] * 5, abs=0.06)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 5_000), st.floats(1, 1.9))
+def test_offsets_depend_on_time_only_where_people_are_seen_at_different_times(
+    seed: int, day: float, ratio: float
+) -> None:
+    truth_BH, days = easier_with_time(300, seed)
+    together = day + 1 + (day * ratio - day) * np.linspace(0, 1, 300)
+    assert not learned(truth_BH, 6.0, days=together).late_Q.any()
+    few_late = np.where(np.arange(300) < 30, days + 1_000, 5.0)
+    assert not learned(truth_BH, 6.0, days=few_late).late_Q.any()
+
+
+@given(st.tuples(st.floats(1, 1e4), st.floats(1, 1e4)), st.floats(0, 1e5), st.floats(0, 1e5))
+def test_lateness_rises_from_0_to_1(bounds: tuple[float, float], one: float, other: float) -> None:
+    first, second = sorted(bounds)
+    earlier, later = lateness(np.sort([one, other]), (first, second))
+    assert 0 <= earlier <= later <= 1
+    ends = lateness(np.array([first, second]), (first, second))
+    np.testing.assert_allclose(ends, [0, float(first < second)], atol=1e-12)
+
+
+def test_no_offset_tells_anybodys_day() -> None:
+    truth_BH, days = easier_with_time(400, seed=3)
+    powers = np.log2(learned(truth_BH, 6.0, days=days).onset_days)
+    np.testing.assert_array_equal(powers, powers.round())
 
 
 def test_without_any_outcome_nothing_is_moved() -> None:

@@ -69,8 +69,9 @@ QUESTIONS = {
     3: (own := question((KNEE, 6, 14.0), (KNEE, 12, 18.0), ("REHABCAST//AGE", None, 68.0))),
     4: own,
     5: arm,
+    6: arm,
 }
-"""By form: two of the codes that rehabcast ships, two of a hospital's own."""
+"""By form: those of the codes that rehabcast ships, or of a hospital's own."""
 
 PLAN = PlanAsked(name="none", parts=[PlanPart(hours_a_week={"therapy": 0.0})])
 

@@ -90,6 +90,8 @@ def write_bundle(
     arrays: dict[str, NDArray[Any]] = {
         names.CALIBRATION: calibration.offsets.offsets_HQ,
         names.GROUP_CALIBRATION: calibration.offsets.offsets_GHQ,
+        names.LATE_CALIBRATION: calibration.offsets.late_Q,
+        names.ONSET_DAYS: np.array(calibration.offsets.onset_days),
         names.PEOPLE_SEEN: calibration.seen.count_DSKH,
         names.PEOPLE_SEEN_FROM: np.array([calibration.seen.first_place]),
         names.CAUTION: np.array([calibration.caution]),
