@@ -164,7 +164,8 @@ def learn(truth_BH: NDArray[np.float32], wide_BHQ: Array, batch: SequenceBatch, 
     # single precision they would lie just outside of it.
     shares_BH: Any = truth_BH / unit_BH
     day_B = batch.days_since_onset_BT[:, -1] if name == BY_TIME else np.zeros(len(batch))
-    offsets = learn_offsets(shares_BH, wide_BHQ / unit_BH[..., None], batch.groups_B, day_B)
+    raw_BHQ = wide_BHQ / unit_BH[..., None]
+    offsets = learn_offsets(shares_BH, raw_BHQ, batch.groups_B, day_B, batch.subject_B)
     return Way(offsets=offsets, least=least)
 
 
@@ -181,7 +182,7 @@ def scored(part: Part, seed: int) -> Iterator[pd.DataFrame]:
     rows_B, rows_H = np.nonzero(~np.isnan(asked.truth_BH))
     before_N = unit(part.asked_raw_BHQ, 0.0)[rows_B, rows_H]
     batch = part.learned
-    # The caution is the product's; it is the same for all ways in 24 of 25 real calibrations.
+    # The caution is the product's; it is learned by time and used for all ways.
     ours = learn_calibration(part.raw_BHQ, batch, part.records, TASK)
     similar_BH = similar_others(part.records, batch, TASK)
     truth_BH = np.where(ours.seen.given(similar_BH, batch), batch.truth_BH, np.float32(np.nan))

@@ -76,7 +76,9 @@ def forecast(events: pd.DataFrame, config: TrainingConfig) -> Forecasts:
         own_B = fold_B == fold
         truth_BH, groups_B = batch.truth_BH[~own_B], batch.groups_B[~own_B]
         one_day_B = np.zeros(len(batch))
-        offsets = learn_offsets(truth_BH, raw_BHQ[~own_B], groups_B, one_day_B[~own_B])
+        offsets = learn_offsets(
+            truth_BH, raw_BHQ[~own_B], groups_B, one_day_B[~own_B], batch.subject_B[~own_B]
+        )
         before_BHQ[own_B] = calibrate(
             raw_BHQ[own_B],
             offsets.of_pairs(batch.groups_B[own_B], one_day_B[own_B]),

@@ -136,7 +136,7 @@ def learn_calibration(
     caution = learn_caution(raw_BHQ, similar_BH[:, :-1], batch, truth_BH, task)
     wide_BHQ = widened(raw_BHQ, similar_BH[:, :-1], low, high, caution)
     days_B = batch.days_since_onset_BT[:, -1]
-    offsets = learn_offsets(truth_BH, wide_BHQ, batch.groups_B, days_B)
+    offsets = learn_offsets(truth_BH, wide_BHQ, batch.groups_B, days_B, batch.subject_B)
     quantiles_BHQ = calibrate(wide_BHQ, offsets.of_pairs(batch.groups_B, days_B), low, high)
     return Calibration(
         offsets=offsets, seen=seen, caution=caution, visits=learn_visits(quantiles_BHQ, batch, task)

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from contracts.forecast import MEDIAN, QUANTILE_LEVELS
-from contracts.groups import GroupName
+from contracts.groups import MINIMUM_SHOWN, GroupName
 
 MINIMUM_OUTCOMES = 100
 """Below this many outcomes a horizon shares the offsets of all horizons pooled."""
@@ -27,6 +27,10 @@ MINIMUM_GROUP = 200
 
 POOLING = 100
 """A group of n outcomes moves n / (n + this) of the way from everybody's offsets to its own."""
+
+POOLING_OVER_TIME = 50
+"""The same of n people who are early or late, whichever are fewer: outcomes of a person say much
+the same, and a hundred of one horizon are of fifty people who are forecast on two days."""
 
 OFTEN_SEEN = (10, 90)
 """Percentiles of the time since onset between which offsets change with it."""
@@ -103,6 +107,7 @@ def learn_offsets(
     quantiles_BHQ: Array,
     groups_B: pd.DataFrame,
     days_B: NDArray[Any],
+    subject_B: NDArray[Any],
 ) -> Offsets:
     """Learn the offsets from forecasts made without the subject.
 
@@ -119,8 +124,8 @@ def learn_offsets(
 
     Parameters
     ----------
-    days_B
-        Days since onset on which each forecast was made.
+    days_B, subject_B
+        Days since onset on which each forecast was made, and whose it is.
     """
     observed_BH = ~np.isnan(truth_BH)
     score_BHL = _scores(truth_BH, quantiles_BHQ)
@@ -128,8 +133,11 @@ def learn_offsets(
     onset_days = _onset_days(days_BH[observed_BH])
     late_B = lateness(days_B, onset_days)
     left_BHL = score_BHL - _everybody(score_BHL, observed_BH)
-    late_BH = np.broadcast_to(late_B[:, None], observed_BH.shape)
-    late_L = _of_time(left_BHL[observed_BH], late_BH[observed_BH])
+    late_N, subject_N = (
+        np.broadcast_to(of_B[:, None], observed_BH.shape)[observed_BH]
+        for of_B in (late_B, subject_B)
+    )
+    late_L = _of_time(left_BHL[observed_BH], late_N, subject_N)
     score_BHL = score_BHL - late_B[:, None, None] * late_L
     offset_HL = _everybody(score_BHL, observed_BH)
     groups_G = tuple(
@@ -199,21 +207,21 @@ def _onset_days(days_N: NDArray[Any]) -> tuple[float, float]:
     return float(2 ** round(first)), float(2 ** round(last if last - first >= 1 else first))
 
 
-def _of_time(left_NL: Array, late_N: Array) -> Array:
+def _of_time(left_NL: Array, late_N: Array, subject_N: NDArray[Any]) -> Array:
     """Return what is added late, (L,), to the offsets of everybody; 0 where few are early or late.
 
     Parameters
     ----------
-    left_NL, late_N
-        What is left of the scores of outcomes, and how late they are (`lateness`).
+    left_NL, late_N, subject_N
+        What is left of the scores of outcomes, how late they are (`lateness`), and whose.
     """
     is_late_N = late_N > 0.5
-    fewer = min(is_late_N.sum(), (~is_late_N).sum())
-    if fewer < MINIMUM_OUTCOMES:
+    fewer = min(len(np.unique(subject_N[is_late_N])), len(np.unique(subject_N[~is_late_N])))
+    if fewer < MINIMUM_SHOWN:
         return np.zeros(left_NL.shape[1])
     between_L = _quantiles(left_NL[is_late_N]) - _quantiles(left_NL[~is_late_N])
     apart = late_N[is_late_N].mean() - late_N[~is_late_N].mean()
-    return np.asarray(fewer / (fewer + POOLING) * between_L / max(apart, LEAST_APART))
+    return np.asarray(fewer / (fewer + POOLING_OVER_TIME) * between_L / max(apart, LEAST_APART))
 
 
 def _of_groups(left_NL: Array, member_NG: NDArray[np.bool_]) -> Array:

@@ -100,7 +100,7 @@ def learn_caution(
     losses = []
     for caution in CAUTIONS:
         wide_BHQ = widened(raw_BHQ, similar_BH, low, high, caution)
-        offsets = learn_offsets(truth_BH, wide_BHQ, batch.groups_B, days_B)
+        offsets = learn_offsets(truth_BH, wide_BHQ, batch.groups_B, days_B, batch.subject_B)
         calibrated_BHQ = calibrate(wide_BHQ, offsets.of_pairs(batch.groups_B, days_B), low, high)
         miss_NQ = truth_BH[known_BH][:, None] - calibrated_BHQ[known_BH]
         losses.append(float(np.maximum(level_Q * miss_NQ, (level_Q - 1) * miss_NQ).mean()))

@@ -59,7 +59,7 @@ def drafted(path: Path) -> Iterator[Path]:
 def hold(descriptor: int) -> None:
     """Hold a draft for as long as it is open; where the file system cannot, it is never removed."""
     with suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def remove_left(path: Path, drafts: re.Pattern[str]) -> None:
@@ -107,7 +107,7 @@ def held(folder: Path) -> Iterator[None]:
         ) from None
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         except OSError:
             raise _in_use(folder) from None
         # Whoever held it may have put another folder in its place since it was opened.

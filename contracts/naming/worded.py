@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 
 class Worded(str):
@@ -19,7 +19,7 @@ class Worded(str):
     message: str
     values: dict[str, Any]
 
-    def __new__(cls, message: str, **values: Any) -> Worded:
+    def __new__(cls, message: str, **values: Any) -> Self:
         """Make the text, and keep what it is made from."""
         made = super().__new__(cls, message % values if values else message)
         made.message, made.values = message, values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 from contracts.naming.units import unit_in_words
 from contracts.naming.worded import Worded
@@ -95,15 +96,27 @@ def amount_in_words(code: str, amount: float) -> str:
 
 def with_unit(code: str, shown: str) -> str:
     """Return a score or a change as it is shown, with its unit: wherever a sentence says one."""
-    if code not in vocabulary():
-        return shown
-    return f"{shown} {unit_of(code, float(shown.replace(',', '')))}".rstrip()
+    return str(Amount(code, shown))
 
 
-def worded_amount(code: str, shown: str) -> Worded | str:
-    """Return a score or a change with its unit, to be said in the reader's language."""
-    unit = unit_of(code, float(shown.replace(",", ""))) if code in vocabulary() else ""
-    return Worded("%(amount)s %(unit)s", amount=shown, unit=Worded(unit)) if unit else shown
+class Amount(Worded):
+    """A score or a change with its unit, to be said in the reader's language.
+
+    Parameters
+    ----------
+    shown
+        The number as it is shown.
+    """
+
+    shown: str
+    unit: str
+
+    def __new__(cls, code: str, shown: str) -> Self:
+        """Make the text in English, and keep its number and unit."""
+        unit = unit_of(code, float(shown.replace(",", ""))) if code in vocabulary() else ""
+        made = super().__new__(cls, f"{shown} {unit}".rstrip())
+        made.shown, made.unit = shown, unit
+        return made
 
 
 def unit_of(code: str, amount: float) -> str:

@@ -22,7 +22,7 @@ NEAREST_DAYS = 14
 """How far the week that was predicted and the day that was measured may lie apart."""
 
 WITHOUT = "without"
-"""In the address of a patient's page: the task of which its reader goes on without a prediction."""
+"""In a page's address: of which task its reader goes on without a prediction, and on which day."""
 
 Scores = Sequence[tuple[int, float]]
 
@@ -38,14 +38,15 @@ def ask(
         Days after enrolment and values so far, and today; None where it is not known.
     """
     task = snapshot.served.bundle.task
-    if visit.query.get(WITHOUT) == task.name or not is_due(visit, snapshot, day, made):
+    without = f"{task.name} {visit.now.date()}"
+    if visit.query.get(WITHOUT) == without or not is_due(visit, snapshot, day, made):
         return None
     facts: dict[str, Any] = {
         "subject": visit.subject, "scores": scores, "number": readable,
         "code": task.target.code, "instrument": code_name(task.target.code), "low": task.target.low,
         "high": task.target.high, "fields": _fields(visit, snapshot, day),
         "simulated": snapshot.served.bundle.manifest.simulated, "task": task.name,
-        "choices": visit.choices | {"task": task.name},
+        "choices": visit.choices | {"task": task.name}, "without": without,
     }  # fmt: skip
     return Answer(template="own_prediction.html", facts=facts)
 

@@ -15,7 +15,7 @@ from contracts.naming.units import readable
 from contracts.naming.worded import Worded
 from contracts.observation import Observation
 from contracts.vocabulary import Code, Kind, vocabulary
-from contracts.vocabulary.changes import worded_amount
+from contracts.vocabulary.changes import Amount
 from serving.amendments import Correction, CorrectionRequest
 from serving.http import handlers
 from serving.http.alerts.handlers import decide_alert
@@ -65,7 +65,7 @@ def record_score(visit: Visit) -> Answer:
     _, record = visit.record()
     there = [o.value for o in record if (o.code, o.day_since_onset) == (code, day)]
     if there and there != [value]:
-        found = worded_amount(code, f"{there[0]:g}")
+        found = Amount(code, f"{there[0]:g}")
         raise ForecastRefused(
             Worded("another score of that day is on record: %(score)s", score=found),
             "use “Correct a score” on the patient's page if that one is wrong",

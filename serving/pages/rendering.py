@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from contracts.naming.units import unit_in_words
 from contracts.naming.worded import Worded
 from contracts.vocabulary import vocabulary
-from contracts.vocabulary.changes import unit_of as unit_of_amount
+from contracts.vocabulary.changes import Amount
 
 LANGUAGES: Mapping[str, tuple[str, str]] = {"en": ("English", "ltr"), "ur": ("اردو", "rtl")}
 """Of each language its own name, and the direction that it is written in."""
@@ -75,6 +75,8 @@ class Say:
 
         What was `Worded` is said from its message; a text that no catalogue has stays English.
         """
+        if isinstance(text, Amount):
+            return self.amount_of(text.unit, text.shown), self.language
         message = text.message if isinstance(text, Worded) else text
         found = translations(self.language).gettext(message) if message else ""
         if self.language == "en" or found == message:
@@ -99,13 +101,8 @@ class Say:
         return self(unit) if unit in UNITS else self.isolated(unit)
 
     def amount(self, code: str, shown: str) -> str:
-        """Return a score or a change as it is shown, with its unit: wherever a sentence says one.
-
-        The one way for the pages; `contracts.vocabulary.changes.with_unit` is that for English.
-        """
-        if code not in vocabulary():
-            return self.isolated(shown)
-        return self.amount_of(unit_of_amount(code, float(shown.replace(",", ""))), shown)
+        """Return a score or a change as it is shown, with its unit, as a sentence says it."""
+        return self.translated(Amount(code, shown))[0]
 
     def amount_of(self, unit: str, shown: str) -> str:
         """Return a number with a unit; the order of a sign or an English unit is kept."""

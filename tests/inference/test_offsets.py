@@ -31,10 +31,13 @@ def learned(
     spread: float,
     groups: pd.DataFrame | None = None,
     days: np.ndarray | None = None,
+    people: np.ndarray | None = None,
 ) -> Offsets:
     everybody = pd.DataFrame(index=range(len(truth_BH))) if groups is None else groups
     one_day = np.zeros(len(truth_BH)) if days is None else days
-    return learn_offsets(truth_BH, forecasts(*truth_BH.shape, spread), everybody, one_day)
+    people = np.arange(len(truth_BH)) if people is None else people
+    quantiles_BHQ = forecasts(*truth_BH.shape, spread)
+    return learn_offsets(truth_BH, quantiles_BHQ, everybody, one_day, people)
 
 
 def held(truth_BH: np.ndarray, fixed_BHQ: np.ndarray) -> np.ndarray:
@@ -148,8 +151,10 @@ def test_offsets_depend_on_time_only_where_people_are_seen_at_different_times(
     truth_BH, days = easier_with_time(300, seed)
     together = day + 1 + (day * ratio - day) * np.linspace(0, 1, 300)
     assert not learned(truth_BH, 6.0, days=together).late_Q.any()
-    few_late = np.where(np.arange(300) < 30, days + 1_000, 5.0)
-    assert not learned(truth_BH, 6.0, days=few_late).late_Q.any()
+    few_late = np.where(np.arange(300) < 50, days + 1_000, 5.0)
+    of_ten = np.where(np.arange(300) < 50, np.arange(300) % 10, np.arange(300))
+    assert learned(truth_BH, 6.0, days=few_late).late_Q.any()
+    assert not learned(truth_BH, 6.0, days=few_late, people=of_ten).late_Q.any()
 
 
 @given(st.tuples(st.floats(1, 1e4), st.floats(1, 1e4)), st.floats(0, 1e5), st.floats(0, 1e5))

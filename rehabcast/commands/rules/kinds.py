@@ -1,7 +1,7 @@
 """Kinds of files that commands write, told by a file's first and last bytes.
 
 A command replaces a file only where it is of the kind that it writes itself
-(`rehabcast.commands.rules.outputs`), so a kind says what no file of somebody else's has.
+(`rehabcast.commands.rules.outputs`); who made it is not told.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ PARAMETERS = _kind("a file of training parameters", rb'^architecture = "')
 PREDICTIONS = _table("a prediction table", b"rehabcast.auditing.external_validation")
 PAIRS = _table("a table of pairs", b"rehabcast.auditing.served_pairs")
 METRICS = _kind("numbers of monitoring", rb"^# HELP rehabcast_evidence_")
-EDITION = _kind("an edition of monitoring", rb'"format": ?"rehabcast-monitoring-edition/')
+EDITION = _kind("an edition of monitoring", rb'^\s*\{\s*"format": ?"rehabcast-monitoring-edition/')
 LEADERBOARD = _kind("a leaderboard", rb'^\{\s*"cohort": .*"better_but_not_servable":')
-PICTURE = _kind("a picture that was drawn here", rb"[Mm]atplotlib")
+PICTURE = _kind("a picture by Matplotlib", rb"^(\x89PNG|<\?xml|%PDF).*[Mm]atplotlib")
 FEATURES = _kind("a report on a cohort's features", rb"<title>What [^<]* holds</title>")
 EXERCISE_REPORT = _kind(
     "a report of exercise", rb'<meta name="generator" content="rehabcast exercise report">'

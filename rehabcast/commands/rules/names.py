@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from contracts.errors import ContractError
+from contracts.naming.model_version import LONGEST_NAME
 from contracts.naming.names import described, is_invisible, is_like_an_option
 
 NAMES = frozenset({
@@ -34,8 +35,6 @@ MADE: Mapping[str, tuple[str, ...]] = {
 }
 """Names that a command gives to something: other commands take it by that name afterwards. What
 has such a name since before there was this rule can still be asked about, revoked and erased."""
-
-LONGEST = 200
 
 
 def require_names(words: str, ctx: typer.Context) -> None:
@@ -70,8 +69,8 @@ def _typed(parameter: Any) -> str:
 def _flaw(name: str, *, made: bool) -> str | None:
     if not name.strip():
         return "it is empty"
-    if len(name) > LONGEST:
-        return f"it is longer than {LONGEST} characters"
+    if len(name) > LONGEST_NAME:
+        return f"it is longer than {LONGEST_NAME} characters"
     if place := next((at for at, each in enumerate(name, 1) if is_invisible(each)), 0):
         return f"its character {place} is {described(name[place - 1])}, which nobody can see"
     if made and is_like_an_option(name):

@@ -161,7 +161,9 @@ OUTPUTS: Mapping[str, tuple[Output, ...]] = {
 """By the words of the command. Whatever else commands write is in the home or among their own
 files: the ledger, the record, models, a cohort that is added to, an access file that is changed."""
 
-ELSEWHERE = "name another one, or move that away: a command replaces only what it wrote itself"
+ELSEWHERE = (
+    "name another one, or move that away: a command replaces only what is of the kind it writes"
+)
 
 
 def require_outputs(words: str, ctx: typer.Context) -> None:
@@ -196,9 +198,9 @@ def _require_another_file(ctx: typer.Context, place: Path, written: set[str]) ->
     for parameter in ctx.command.params:
         given = ctx.params.get(parameter.name or "")
         for each in given if isinstance(given, list | tuple) else [given]:
-            if parameter.name in written or not isinstance(each, str | Path):
+            if parameter.name in written or not isinstance(each, Path):
                 continue
-            if _is_same(place, Path(each)):
+            if _is_same(place, each):
                 raise ContractError(
                     f"{place} is read by this command and would be written over", "name a new file"
                 )

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from contracts.naming.worded import Worded
 from contracts.sequences import SequenceBatch
-from contracts.vocabulary.changes import worded_amount
+from contracts.vocabulary.changes import Amount
 from inference.bundle import Bundle
 from serving.forecast.measured_again.worth import DAYS, Unknown, worth_measuring
 from serving.settled import NextMeasurement
@@ -55,13 +55,13 @@ def in_words(fact: NextMeasurement, code: str, step: float) -> Worded:
         return Worded(
             "Measured again in %(days)s days, the 80 %% range for week %(week)s would be no"
             " narrower on average: it is %(width)s wide now.",
-            days=fact.days, week=fact.horizon_weeks, width=worded_amount(code, f"{now:g}"),
+            days=fact.days, week=fact.horizon_weeks, width=Amount(code, f"{now:g}"),
         )  # fmt: skip
     return Worded(
         "Measured again in %(days)s days, the 80 %% range for week %(week)s would be about"
         " %(amount)s narrower on average: %(expected)s wide instead of %(width)s.",
-        days=fact.days, week=fact.horizon_weeks, amount=worded_amount(code, f"{less:g}"),
-        expected=f"{then:g}", width=worded_amount(code, f"{now:g}"),
+        days=fact.days, week=fact.horizon_weeks, amount=Amount(code, f"{less:g}"),
+        expected=f"{then:g}", width=Amount(code, f"{now:g}"),
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from contracts.naming.units import readable
 from contracts.naming.worded import Worded
 from contracts.vocabulary import vocabulary
-from contracts.vocabulary.changes import worded_amount
+from contracts.vocabulary.changes import Amount
 from serving.http.decoding import RequestInvalid, form_fields
 from serving.http.refusals import RequestRefused
 from serving.pages.forms import uploads
@@ -158,12 +158,12 @@ def to_score(text: str, code: str, what: str) -> float:
             Worded(
                 "%(name)s has no score of %(value)s",
                 name=entry.name,
-                value=worded_amount(code, readable(value)),
+                value=Amount(code, readable(value)),
             ),
             Worded(
                 "write %(low)s to %(high)s",
                 low=readable(low),
-                high=worded_amount(code, readable(high)),
+                high=Amount(code, readable(high)),
             ),
         )
     return value

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -100,6 +101,16 @@ class InProcess(httpx.BaseTransport):
             )
 
         return self._portal.call(send)
+
+
+def without_today(task: str) -> str:
+    """Return the choice of a reader who goes on without a prediction today."""
+    return f"{task} {datetime.now(UTC).date()}"
+
+
+def without(task: str) -> str:
+    """Return what an address has of it."""
+    return f"without={quote(without_today(task))}"
 
 
 def without_tokens(page: str) -> str:

@@ -18,7 +18,16 @@ from serving.http.runtime import Runtime
 from serving.pages.page import chosen, with_choices
 from serving.state.champion import Snapshot
 from serving.state.champions import Champions
-from tests.serving.pages.conftest import ARM, HANDS, SPEED, WALKING, Browser, Fixed, following
+from tests.serving.pages.conftest import (
+    ARM,
+    HANDS,
+    SPEED,
+    WALKING,
+    Browser,
+    Fixed,
+    following,
+    without_today,
+)
 from tests.serving.pages.test_patient import P
 
 BELOW = ("", "/family", "/whatif", "/exercise")
@@ -78,7 +87,7 @@ def test_a_form_that_is_refused_stale_or_sent_twice_keeps_what_was_chosen(
 
 
 def test_what_is_put_on_record_leads_back_to_what_was_chosen(of_two: Browser) -> None:
-    choices = {"task": WALKING, "week": "26", "worth": "1", "without": WALKING}
+    choices = {"task": WALKING, "week": "26", "worth": "1", "without": without_today(WALKING)}
 
     def put(form: str, **values: str) -> None:
         address = with_choices(f"{P}/{form}", choices)
@@ -127,7 +136,7 @@ def test_who_signs_in_again_comes_back_to_what_was_chosen(of_two: Browser) -> No
 def test_a_week_of_one_instrument_is_no_reason_to_refuse_another(of_two: Browser) -> None:
     for task in (HANDS, WALKING):
         for week in ("1", "1000"):
-            choices = {"task": task, "week": week, "without": task}
+            choices = {"task": task, "week": week, "without": without_today(task)}
             page = of_two.open(with_choices(P, choices))
             assert "8 of 10 people like this one are between" in page
             assert lost(page, choices) == []

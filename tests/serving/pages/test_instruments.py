@@ -22,7 +22,16 @@ from serving.http.runtime import Runtime
 from serving.settled import NextMeasurement
 from serving.state.champion import Snapshot
 from serving.state.champions import Champions
-from tests.serving.pages.conftest import ARM, SPEED, STEPS, WALKING, Browser, Fixed, following
+from tests.serving.pages.conftest import (
+    ARM,
+    SPEED,
+    STEPS,
+    WALKING,
+    Browser,
+    Fixed,
+    following,
+    without,
+)
 from tests.serving.pages.test_patient import P, text_of
 
 BESIDE = "Forecasts of other instruments"
@@ -168,7 +177,7 @@ def test_a_clinician_predicts_nothing_of_what_was_never_measured(
     following(browser, runtime, Champions(two), predict_first=True)
     browser.sign_in("clinician")
     browser.add("P-1", *a_course, day=6)
-    assert "Not measured yet" in text_of(browser.open(f"{P}?task={WALKING}&without={WALKING}"))
+    assert "Not measured yet" in text_of(browser.open(f"{P}?task={WALKING}&{without(WALKING)}"))
     assert "Not measured yet" in text_of(browser.open(f"{P}?task={WALKING}"))
 
 
@@ -178,7 +187,7 @@ def test_no_forecast_is_shown_beside_before_its_reader_has_predicted_it(
     following(walker, runtime, Champions(two), predict_first=True)
     assert BESIDE not in walker.open(P)
     # Going on without a prediction of one instrument tells nothing of another.
-    said = text_of(walker.open(f"{P}?without=stroke-upper-limb"))
+    said = text_of(walker.open(f"{P}?{without('stroke-upper-limb')}"))
     assert "It is shown once you have made your own prediction of it" in said
     form = {"weeks": "26", "score": "40"}
     said = text_of(walker.send(f"{P}/prediction", form, on=P).text)
@@ -187,7 +196,7 @@ def test_no_forecast_is_shown_beside_before_its_reader_has_predicted_it(
     # Of a model that was withdrawn there is nothing to predict first.
     two["walking"] = Fixed(replace(two["walking"].current, withdrawn=Fault("it was revoked", "")))
     following(walker, runtime, Champions(two), predict_first=True)
-    assert "it was revoked" in text_of(walker.open(f"{P}?without=stroke-upper-limb"))
+    assert "it was revoked" in text_of(walker.open(f"{P}?{without('stroke-upper-limb')}"))
 
 
 def test_a_service_of_one_model_has_nothing_beside(browser: Browser, a_course: Any) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 
-from tests.serving.pages.conftest import Browser
+from tests.serving.pages.conftest import Browser, without
 from tests.serving.pages.exercise.test_page import WELL
 from tests.serving.pages.test_choices import BELOW, FORMS
 from tests.serving.pages.test_patient import P
@@ -37,7 +37,7 @@ def test_a_label_leaves_it_to_its_field_to_say_when_it_is_needed() -> None:
 
 
 def test_no_label_of_a_patients_forms_has_two_hints(of_two: Browser) -> None:
-    shown = [of_two.open(f"{P}{below}?without=stroke-upper-limb") for below in BELOW]
+    shown = [of_two.open(f"{P}{below}?{without('stroke-upper-limb')}") for below in BELOW]
     shown += [of_two.http.post(f"{P}/{form}", data={"token": "old"}).text for form in FORMS]
     shown += [of_two.send(f"{P}/exercise/step", WELL).text, of_two.open("/pages/new-patient")]
     found = [

@@ -28,7 +28,7 @@ REFUSALS = {
 """What takes words of a refusal: what is wrong, what to do, and what a value is called."""
 
 TOLD_ON_PAGES = (
-    "contracts/vocabulary/changes.py", "serving/access/oidc.py", "serving/forecast/measured_again/facts.py", "serving/forecast/respond.py",
+    "serving/access/oidc.py", "serving/forecast/measured_again/facts.py", "serving/forecast/respond.py",
     "serving/forecast/whatif/next_week.py",
     "serving/forecast/whatif/twin.py", "serving/state/consent.py",
     "serving/state/corrections.py", "serving/state/running_record.py",

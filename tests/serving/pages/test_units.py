@@ -14,7 +14,7 @@ import pytest
 from contracts.vocabulary import Kind, vocabulary
 from contracts.vocabulary.changes import unit_of
 from serving.pages.rendering import Say
-from tests.serving.pages.conftest import HANDS, SPEED, WALKING, Browser
+from tests.serving.pages.conftest import HANDS, SPEED, WALKING, Browser, without
 from tests.serving.pages.test_patient import P
 
 HUNDREDTHS = re.compile(r"(?<!\d)\d\.\d\d")
@@ -44,9 +44,9 @@ def test_every_score_in_a_sentence_of_a_patients_pages_has_its_unit(
     language: str,
 ) -> None:
     of_two.http.get(f"/pages/language/{language}")
-    choices = f"?task={WALKING}&without={WALKING}&worth=1"
+    choices = f"?task={WALKING}&{without(WALKING)}&worth=1"
     found = {}
-    for address in (f"{P}{choices}", f"{P}?task={HANDS}&without={HANDS}", f"{P}?task={WALKING}",
+    for address in (f"{P}{choices}", f"{P}?task={HANDS}&{without(HANDS)}", f"{P}?task={WALKING}",
                     f"{P}/family{choices}", f"{P}/whatif{choices}", "/pages/patients"):  # fmt: skip
         page = of_two.open(address)
         assert HUNDREDTHS.search(page), address
@@ -76,7 +76,7 @@ def test_every_unit_of_an_instrument_has_words_in_every_language() -> None:
 
 
 def test_every_number_of_people_says_what_it_counts(of_two: Browser) -> None:
-    page = of_two.open(f"{P}?task={WALKING}&without={WALKING}")
+    page = of_two.open(f"{P}?task={WALKING}&{without(WALKING)}")
     said = " ".join(unescape(re.sub(r"<[^>]*>", " ", page)).split())
     numbers = re.findall(r"(?:\d+ or more|fewer than 11) (.{40})", said)
     assert len(numbers) >= 3
@@ -86,7 +86,7 @@ def test_every_number_of_people_says_what_it_counts(of_two: Browser) -> None:
 
 def test_a_date_keeps_its_order_where_words_run_to_the_left(of_two: Browser) -> None:
     of_two.http.get("/pages/language/ur")
-    for address in ("/pages/patients", f"{P}?without={HANDS}", f"{P}/whatif"):
+    for address in ("/pages/patients", f"{P}?{without(HANDS)}", f"{P}/whatif"):
         page = re.sub(r'<span lang="en" dir="ltr">.*?</span>|<[^>]*>', " ", of_two.open(address))
         dates = re.findall(r"(.)\d{4}-\d\d-\d\d", page)
         assert dates, address

@@ -31,7 +31,7 @@ from inference.exercise.templates import TemplateFile, write_template
 from rehabcast.commands.rules import kinds
 from rehabcast.commands.rules.kinds import Kind
 from rehabcast.commands.rules.outputs import OUTPUTS, Output, require_outputs
-from rehabcast.evidence.metrics import ABOUT as ABOUT_METRICS
+from rehabcast.evidence.in_prometheus import ABOUT as ABOUT_METRICS
 from rehabcast.signed_heads import write_head
 from tests.conftest import ROOT
 from tests.rehabcast.command_line import run
