@@ -107,7 +107,7 @@ def held(folder: Path) -> Iterator[None]:
         ) from None
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise _in_use(folder) from None
         # Whoever held it may have put another folder in its place since it was opened.

@@ -74,7 +74,9 @@ def caseload(visit: Visit) -> Answer:
         "rows": [_row(row, ends, visit) for row in rows], "total": total, "waiting": waiting,
         "filters": FILTERS, "shown": shown, "named": named,
         "page": number_of_page, "pages": max(1, -(-total // PAGE)),
-        "instruments": [f"{code_name(code)}, {unit_of(code)}".rstrip(", ") for code in targets],
+        "instruments": [
+            f"{code_name(code)}, {visit.say.unit(code)}".rstrip(", ") for code in targets
+        ],
         "simulated": any(s.served.bundle.manifest.simulated for s in snapshots),
     }  # fmt: skip
     return Answer(template="caseload.html", facts=facts)
