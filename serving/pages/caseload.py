@@ -14,7 +14,7 @@ from serving.http.refusals import RequestRefused
 from serving.monitoring.words import sentence
 from serving.pages.charts import Point, sparkline
 from serving.pages.page import Answer, Visit
-from serving.pages.rendering import later, unit_of
+from serving.pages.rendering import later
 from serving.pages.words import ALERTS, TONES, URGENCIES, code_name
 from serving.state.alerting.looking import look_at_waiting
 from serving.state.champions import targets_of

@@ -63,7 +63,10 @@ METRICS = _kind("numbers of monitoring", rb"^# HELP rehabcast_evidence_")
 EDITION = _kind("an edition of monitoring", rb'^\s*\{\s*"format": ?"rehabcast-monitoring-edition/')
 LEADERBOARD = _kind("a leaderboard", rb'^\{\s*"cohort": .*"better_but_not_servable":')
 PICTURE = _kind("a picture by Matplotlib", rb"^(\x89PNG|<\?xml|%PDF).*[Mm]atplotlib")
-FEATURES = _kind("a report on a cohort's features", rb"<title>What [^<]* holds</title>")
+FEATURES = _kind(
+    "a report on a cohort's features",
+    rb'<meta name="generator" content="rehabcast features report">',
+)
 EXERCISE_REPORT = _kind(
     "a report of exercise", rb'<meta name="generator" content="rehabcast exercise report">'
 )

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from urllib.parse import urlsplit
 
+import sqlalchemy as sa
+
 from contracts.naming.units import readable
 from contracts.naming.worded import Worded
 from contracts.vocabulary import vocabulary
@@ -19,6 +21,8 @@ from serving.pages.forms import uploads
 from serving.pages.page import Field, Page
 from serving.state.people.sessions import LONGEST
 from serving.state.store import Store
+from serving.state.tables import used_token_table
+from stores.database import write
 
 TOKEN = "token"  # noqa: S105  (the name of a field)
 PLAIN = "application/x-www-form-urlencoded"
@@ -46,8 +50,17 @@ def is_of(token: str, held: str, path: str) -> bool:
 
 def use(store: Store, token: str, now: datetime) -> bool:
     """Mark a form as sent; False where it was sent before, as by a double click."""
-    digest = hashlib.sha256(f"form {token}".encode()).hexdigest()
-    return store.use_once(digest, int((now + LONGEST).timestamp()), now)
+    return store.use_once(_digest(token), int((now + LONGEST).timestamp()), now)
+
+
+def release(store: Store, token: str) -> None:
+    """Mark a form as not sent: it was refused, and nothing of it is on record."""
+    query = sa.delete(used_token_table).where(used_token_table.c.token == _digest(token))
+    write(store.engine, lambda connection: connection.execute(query))
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(f"form {token}".encode()).hexdigest()
 
 
 def require_own_site(headers: Iterable[tuple[bytes, bytes]]) -> None:

@@ -136,6 +136,22 @@ def test_a_double_click_counts_once(clinician: Browser, runtime: Runtime) -> Non
     assert len([o for o in record if (o.code, o.day_since_onset) == (ARM, 50)]) == 1
 
 
+def test_a_refused_form_that_is_sent_twice_is_refused_twice_and_then_counts(
+    clinician: Browser, runtime: Runtime
+) -> None:
+    token = clinician.token(clinician.open(P), f"{P}/score")
+    form = {"code": ARM, "value": "99", "day": "50", "today": "70"}
+    for _ in range(2):
+        refused = clinician.send(f"{P}/score", form, token=token).text
+        assert "has no score of 99 points" in refused
+        assert 'value="99"' in refused
+    clinician.send(f"{P}/score", form | {"value": "33"}, token=token)
+    again = clinician.send(f"{P}/score", form | {"value": "33"}, token=token).text
+    assert "This form was sent before" in again
+    _, record = runtime.store.record("ward", "P-1")
+    assert [o.value for o in record if (o.code, o.day_since_onset) == (ARM, 50)] == [33]
+
+
 def test_an_expired_session_keeps_what_was_typed(clinician: Browser) -> None:
     path = f"{P}/correction"
     token = clinician.token(clinician.open(P), path)
