@@ -191,7 +191,7 @@ class Pages:
             return page.answer(replace(visit, form=values))
         except SAID as error:
             refusal = _refusal(error)
-            forms.release(visit.runtime.store, token)
+            forms.release(page, visit.runtime.store, token)
             return again(status=refusal.status, refusal=refusal)
 
     def _render(self, template: str, say: Say, held: str, facts: Mapping[str, Any]) -> str:

@@ -53,8 +53,10 @@ def use(store: Store, token: str, now: datetime) -> bool:
     return store.use_once(_digest(token), int((now + LONGEST).timestamp()), now)
 
 
-def release(store: Store, token: str) -> None:
-    """Mark a form as not sent: it was refused, and nothing of it is on record."""
+def release(page: Page, store: Store, token: str) -> None:
+    """Mark a form that counts once as not sent: it was refused, and nothing of it is on record."""
+    if not (page.roles and page.once):
+        return
     query = sa.delete(used_token_table).where(used_token_table.c.token == _digest(token))
     write(store.engine, lambda connection: connection.execute(query))
 
